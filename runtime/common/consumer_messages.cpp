@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/common/consumer_messages.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace vdmabuf::consumer {
+namespace {
+
+bool terminated(std::span<const char> field) {
+    return std::find(field.begin(), field.end(), '\0') != field.end();
+}
+
+const char* check(const Hello& m) {
+    if (m.version_min == 0 || m.version_min > m.version_max) return "HELLO versions";
+    return m.reserved || !terminated(m.name) ? "HELLO" : nullptr;
+}
+const char* check(const Welcome& m) {
+    return m.version == 0 || !terminated(m.broker_version) ? "WELCOME" : nullptr;
+}
+const char* check(const StreamAdded& m) {
+    const bool ok = terminated(m.vm) && terminated(m.app) && terminated(m.app_id) &&
+                    terminated(m.title) && m.width <= stream::kMaxExtent &&
+                    m.height <= stream::kMaxExtent;
+    return ok ? nullptr : "STREAM_ADDED";
+}
+const char* check(const StreamRemoved&) {
+    return nullptr;
+}
+const char* check(const StreamTitle& m) {
+    return terminated(m.title) ? nullptr : "STREAM_TITLE";
+}
+const char* check(const Attach&) {
+    return nullptr;
+}
+const char* check(const Detach&) {
+    return nullptr;
+}
+const char* check(const Image& m) {
+    if (m.slot >= stream::kMaxSlots) return "IMAGE slot";
+    if (m.width < 1 || m.width > stream::kMaxExtent || m.height < 1 ||
+        m.height > stream::kMaxExtent) {
+        return "IMAGE extent";
+    }
+    if (m.flags & ~stream::kImageFlags) return "IMAGE flags";
+    if (m.plane_count < 1 || m.plane_count > stream::kMaxPlanes) return "IMAGE plane count";
+    if (m.strategy >= stream::kStrategyCount) return "IMAGE strategy";
+    for (std::uint32_t i = 0; i < m.plane_count; ++i) {
+        if (m.planes[i].offset >= m.buffer_size || m.planes[i].pitch == 0) return "IMAGE plane";
+    }
+    if (m.buffer_size == 0 || m.buffer_size >= std::uint64_t{1} << 48) return "IMAGE size";
+    if (m.memory == static_cast<std::uint32_t>(MemoryKind::runs)) {
+        if (m.run_count < 1 || m.run_count > kMaxRuns) return "IMAGE run count";
+        if (m.file_count < 1 || m.file_count > kMaxFiles) return "IMAGE file count";
+    } else if (m.memory != static_cast<std::uint32_t>(MemoryKind::dmabuf)) {
+        return "IMAGE memory kind";
+    }
+    return nullptr;
+}
+const char* check(const ImageGone&) {
+    return nullptr;
+}
+const char* check(const Frame& m) {
+    if (m.damage_count > stream::kMaxDamage) return "FRAME damage count";
+    if (m.mode > static_cast<std::uint32_t>(stream::PresentMode::immediate)) return "FRAME mode";
+    return nullptr;
+}
+const char* check(const Release&) {
+    return nullptr;
+}
+const char* check(const Presented& m) {
+    return m.flags & ~stream::kPresentedShown || m.reserved ? "PRESENTED" : nullptr;
+}
+const char* check(const Configure& m) {
+    if (m.flags & ~stream::kConfigureOccluded || m.reserved) return "CONFIGURE flags";
+    const bool ok = m.width <= stream::kMaxExtent && m.height <= stream::kMaxExtent;
+    return ok ? nullptr : "CONFIGURE extent";
+}
+const char* check(const CloseStream&) {
+    return nullptr;
+}
+const char* check(const Imported& m) {
+    const bool ok = m.path < kImportPathCount && !m.reserved && terminated(m.reason);
+    return ok ? nullptr : "IMPORTED";
+}
+const char* check(const ImageDone&) {
+    return nullptr;
+}
+const char* check(const Statistics&) {
+    return nullptr;
+}
+const char* check(const Query&) {
+    return nullptr;
+}
+const char* check(const StreamStatus& m) {
+    const bool ok =
+        terminated(m.vm) && terminated(m.app) && terminated(m.app_id) && terminated(m.title);
+    return ok ? nullptr : "STREAM_STATUS";
+}
+const char* check(const ImageStatus& m) {
+    const bool ok =
+        m.path < kImportPathCount && m.strategy < stream::kStrategyCount && terminated(m.reason);
+    return ok ? nullptr : "IMAGE_STATUS";
+}
+const char* check(const QueryDone&) {
+    return nullptr;
+}
+const char* check(const ErrorMessage& m) {
+    return terminated(m.text) ? nullptr : "ERROR text";
+}
+
+}  // namespace
+
+const char* to_string(ImportPath path) {
+    switch (path) {
+        case ImportPath::udmabuf:
+            return "udmabuf";
+        case ImportPath::host_pointer:
+            return "host-pointer";
+        case ImportPath::copy:
+            return "copy";
+        case ImportPath::none:
+            break;
+    }
+    return "none";
+}
+
+Result<Type> type_of(std::span<const std::byte> bytes) {
+    auto type = stream::type_of(bytes);  // same header
+    if (!type) return type.error();
+    return static_cast<Type>(*type);
+}
+
+template <typename Message>
+Result<Message> decode(std::span<const std::byte> bytes) {
+    const auto bad = [](const char* what) {
+        return Error{EBADMSG, std::string("malformed message: ") + what};
+    };
+    if (bytes.size() != sizeof(Message)) return bad("wrong size for its type");
+    Message message{};
+    std::memcpy(&message, bytes.data(), sizeof message);
+    if (message.header.type != static_cast<std::uint32_t>(Message::kType)) return bad("wrong type");
+    if (message.header.size != sizeof(Message)) return bad("size field does not match");
+    if (const char* field = check(message)) return bad(field);
+    return message;
+}
+
+template Result<Hello> decode(std::span<const std::byte>);
+template Result<Welcome> decode(std::span<const std::byte>);
+template Result<StreamAdded> decode(std::span<const std::byte>);
+template Result<StreamRemoved> decode(std::span<const std::byte>);
+template Result<StreamTitle> decode(std::span<const std::byte>);
+template Result<Attach> decode(std::span<const std::byte>);
+template Result<Detach> decode(std::span<const std::byte>);
+template Result<Image> decode(std::span<const std::byte>);
+template Result<ImageGone> decode(std::span<const std::byte>);
+template Result<Frame> decode(std::span<const std::byte>);
+template Result<Release> decode(std::span<const std::byte>);
+template Result<Presented> decode(std::span<const std::byte>);
+template Result<Configure> decode(std::span<const std::byte>);
+template Result<CloseStream> decode(std::span<const std::byte>);
+template Result<Imported> decode(std::span<const std::byte>);
+template Result<ImageDone> decode(std::span<const std::byte>);
+template Result<Statistics> decode(std::span<const std::byte>);
+template Result<Query> decode(std::span<const std::byte>);
+template Result<StreamStatus> decode(std::span<const std::byte>);
+template Result<ImageStatus> decode(std::span<const std::byte>);
+template Result<QueryDone> decode(std::span<const std::byte>);
+template Result<ErrorMessage> decode(std::span<const std::byte>);
+
+}  // namespace vdmabuf::consumer

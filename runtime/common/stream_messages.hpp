@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// The stream protocol: what a producer (an app's process, in a guest or on this kernel) and the
+// broker say to each other. Through a VM these are the opaque messages of virtio_vdmabuf.h; on one
+// kernel they travel over a Unix socket, where BUFFER_CREATE carries a file descriptor. The rules
+// are in docs/protocol.md. Every structure has a fixed size, little-endian, without holes.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "runtime/common/result.hpp"
+
+namespace vdmabuf::stream {
+
+static_assert(std::endian::native == std::endian::little, "the wire format is little-endian");
+
+constexpr std::uint16_t kVersionMin = 1;
+constexpr std::uint16_t kVersionMax = 1;
+
+constexpr std::size_t kMaxMessage = 4096;    // bytes, as VIRTIO_VDMABUF_MAX_MESSAGE
+constexpr std::uint32_t kMaxSlots = 64;      // images of a stream: slots 0 .. 63
+constexpr std::uint32_t kMaxPlanes = 4;      // as DRM_FORMAT planes
+constexpr std::uint32_t kMaxDamage = 16;     // rectangles of a PRESENT
+constexpr std::uint32_t kMaxExtent = 32768;  // pixels
+constexpr std::uint32_t kMaxFormats = 128;   // of a WELCOME
+constexpr std::size_t kIdSize = 16;
+constexpr std::size_t kTitleSize = 128;  // bytes with the NUL, UTF-8
+constexpr std::size_t kAppIdSize = 64;
+constexpr std::size_t kErrorTextSize = 256;
+
+using BufferId = std::array<std::uint8_t, kIdSize>;
+
+enum class Type : std::uint32_t {
+    // producer to broker
+    hello = 0x01,
+    stream_create = 0x02,
+    stream_image = 0x03,
+    present = 0x04,
+    stream_image_gone = 0x05,
+    stream_title = 0x06,
+    stream_destroy = 0x07,
+    pong = 0x08,
+    buffer_create = 0x10,   // Unix socket only, with one file descriptor
+    buffer_destroy = 0x11,  // Unix socket only
+    // broker to producer
+    welcome = 0x81,
+    release = 0x82,
+    presented = 0x83,
+    configure = 0x84,
+    close = 0x85,
+    ping = 0x87,
+    error = 0x88,
+};
+
+struct Header {
+    std::uint32_t type = 0;
+    std::uint32_t size = 0;  // bytes of the message, this header included
+};
+
+// First message of a producer; again after a RESYNC.
+struct Hello {
+    static constexpr Type kType = Type::hello;
+    Header header{};
+    std::uint16_t version_min = kVersionMin;
+    std::uint16_t version_max = kVersionMax;
+    std::uint32_t pid = 0;       // for people to read; nothing is decided by it
+    std::uint32_t features = 0;  // 0 in version 1
+    std::uint32_t reserved = 0;
+    char app[kAppIdSize] = {};  // name of the program, NUL-terminated
+};
+
+// A stream is one window. Its number is the producer's choice, unique on its connection.
+struct StreamCreate {
+    static constexpr Type kType = Type::stream_create;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t width = 0;  // pixels, 1 .. kMaxExtent
+    std::uint32_t height = 0;
+    std::uint32_t flags = 0;  // 0
+    char title[kTitleSize] = {};
+    char app_id[kAppIdSize] = {};
+};
+
+struct Plane {
+    std::uint64_t offset = 0;  // bytes from the start of the buffer
+    std::uint64_t pitch = 0;   // bytes from one row to the next
+};
+
+enum class ColourSpace : std::uint32_t {
+    srgb_nonlinear = 0,  // VK_COLOR_SPACE_SRGB_NONLINEAR_KHR
+};
+
+constexpr std::uint32_t kImageYFlip = 1u << 0;   // row 0 is the lowest, as in OpenGL
+constexpr std::uint32_t kImageOpaque = 1u << 1;  // alpha is not to be used
+constexpr std::uint32_t kImageFlags = kImageYFlip | kImageOpaque;
+
+// Strategies by which a producer brings its pixels into the shared pages (docs/architecture.md).
+enum class Strategy : std::uint32_t {
+    unknown = 0,
+    host_pointer = 1,   // A: rendered into the pages, imported by host pointer
+    dmabuf_import = 2,  // B: rendered into the pages, imported as a dmabuf
+    dmabuf_export = 3,  // C: the driver's own pages, exported
+    gpu_copy = 4,       // D: copied by the GPU
+    cpu_copy = 5,       // E: copied by the CPU
+};
+constexpr std::uint32_t kStrategyCount = 6;
+
+// An image of the stream: a slot, the buffer that holds it, and its layout there.
+struct StreamImage {
+    static constexpr Type kType = Type::stream_image;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t slot = 0;
+    BufferId buffer{};
+    std::uint32_t width = 0;  // pixels
+    std::uint32_t height = 0;
+    std::uint32_t fourcc = 0;    // DRM_FORMAT_*
+    std::uint32_t flags = 0;     // kImage*
+    std::uint64_t modifier = 0;  // DRM_FORMAT_MOD_*
+    std::uint32_t colour_space = 0;
+    std::uint32_t plane_count = 1;  // 1 .. kMaxPlanes; the others are zero
+    std::uint32_t strategy = 0;     // Strategy
+    std::uint32_t reserved = 0;
+    Plane planes[kMaxPlanes] = {};
+};
+
+enum class PresentMode : std::uint32_t { fifo = 0, mailbox = 1, immediate = 2 };
+
+struct Rect {
+    std::uint32_t x = 0;
+    std::uint32_t y = 0;
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+};
+
+// The image in `slot` is complete and belongs to the broker until RELEASE.
+struct Present {
+    static constexpr Type kType = Type::present;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;        // greater than that of every PRESENT before it in this stream
+    std::uint32_t mode = 0;          // PresentMode
+    std::uint32_t damage_count = 0;  // 0: everything changed
+    std::uint64_t target_ns = 0;     // not before this time of the producer's clock; 0: at once
+    std::uint64_t called_ns = 0;     // producer's clock: when the app called present
+    std::uint64_t gpu_done_ns = 0;   // producer's clock: when its GPU was done
+    std::uint64_t sent_ns = 0;       // producer's clock: when this message left
+    std::uint64_t cpu_copied_bytes = 0;  // bytes of pixels that a CPU copied for this frame
+    Rect damage[kMaxDamage] = {};
+};
+
+// The slot is free of its image. The producer may send STREAM_IMAGE for it again.
+struct StreamImageGone {
+    static constexpr Type kType = Type::stream_image_gone;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t slot = 0;
+};
+
+struct StreamTitle {
+    static constexpr Type kType = Type::stream_title;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t reserved = 0;
+    char title[kTitleSize] = {};
+};
+
+struct StreamDestroy {
+    static constexpr Type kType = Type::stream_destroy;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t reserved = 0;
+};
+
+struct Pong {
+    static constexpr Type kType = Type::pong;
+    Header header{};
+    std::uint64_t token = 0;        // of the PING
+    std::uint64_t producer_ns = 0;  // producer's clock
+};
+
+// Unix socket only: the message brings one descriptor, a memfd sealed against shrinking.
+struct BufferCreate {
+    static constexpr Type kType = Type::buffer_create;
+    Header header{};
+    BufferId id{};             // random, not all zero
+    std::uint64_t offset = 0;  // bytes, page aligned
+    std::uint64_t size = 0;    // bytes, page aligned, not 0
+};
+
+struct BufferDestroy {
+    static constexpr Type kType = Type::buffer_destroy;
+    Header header{};
+    BufferId id{};
+};
+
+struct FormatModifier {
+    std::uint32_t fourcc = 0;
+    std::uint32_t reserved = 0;
+    std::uint64_t modifier = 0;
+};
+
+// Answers HELLO. Formats that the consumers can import.
+struct Welcome {
+    static constexpr Type kType = Type::welcome;
+    Header header{};
+    std::uint16_t version = 0;
+    std::uint16_t reserved0 = 0;
+    std::uint32_t features = 0;
+    std::uint32_t max_streams = 0;  // of this connection
+    std::uint32_t format_count = 0;
+    FormatModifier formats[kMaxFormats] = {};
+};
+
+// The broker and every consumer are done with the frame: the slot may be rendered to.
+struct Release {
+    static constexpr Type kType = Type::release;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;  // of the PRESENT
+};
+
+constexpr std::uint32_t kPresentedShown = 1u << 0;  // a consumer has shown it; else: skipped
+
+struct Presented {
+    static constexpr Type kType = Type::presented;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t flags = 0;
+    std::uint64_t serial = 0;
+    std::uint64_t time_ns = 0;     // producer's clock
+    std::uint64_t refresh_ns = 0;  // 0: unknown
+};
+
+constexpr std::uint32_t kConfigureOccluded = 1u << 0;
+
+// What the consumer's window looks like now; a wish, not an order.
+struct Configure {
+    static constexpr Type kType = Type::configure;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t flags = 0;
+    std::uint32_t width = 0;  // pixels; 0: no wish
+    std::uint32_t height = 0;
+    std::uint64_t refresh_ns = 0;
+};
+
+// Somebody asked to close the window.
+struct Close {
+    static constexpr Type kType = Type::close;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t reserved = 0;
+};
+
+struct Ping {
+    static constexpr Type kType = Type::ping;
+    Header header{};
+    std::uint64_t token = 0;
+};
+
+enum class ErrorCode : std::uint32_t {
+    version = 1,   // no common protocol version
+    protocol = 2,  // malformed, or not allowed in this state
+    quota = 3,
+    policy = 4,
+};
+
+// Says why the broker closes the connection, or (quota) refuses a request.
+struct ErrorMessage {
+    static constexpr Type kType = Type::error;
+    Header header{};
+    std::uint32_t code = 0;     // ErrorCode
+    std::uint32_t request = 0;  // type of the message that it is about, or 0
+    char text[kErrorTextSize] = {};
+};
+
+static_assert(sizeof(Hello) == 88 && sizeof(StreamCreate) == 216 && sizeof(StreamImage) == 136);
+static_assert(sizeof(Present) == 328 && sizeof(StreamImageGone) == 16 &&
+              sizeof(StreamTitle) == 144);
+static_assert(sizeof(StreamDestroy) == 16 && sizeof(Pong) == 24 && sizeof(BufferCreate) == 40);
+static_assert(sizeof(BufferDestroy) == 24 && sizeof(Welcome) == 2072 && sizeof(Release) == 24);
+static_assert(sizeof(Presented) == 40 && sizeof(Configure) == 32 && sizeof(Close) == 16);
+static_assert(sizeof(Ping) == 16 && sizeof(ErrorMessage) == 272);
+static_assert(sizeof(Welcome) <= kMaxMessage);
+
+// A message with its header filled in.
+template <typename Message>
+Message make() {
+    Message message{};
+    message.header.type = static_cast<std::uint32_t>(Message::kType);
+    message.header.size = sizeof(Message);
+    return message;
+}
+
+template <typename Message>
+std::span<const std::byte> bytes_of(const Message& message) {
+    return std::as_bytes(std::span<const Message, 1>(&message, 1));
+}
+
+// Type of a message whose header is sound (size matches the bytes), else EBADMSG.
+Result<Type> type_of(std::span<const std::byte> bytes);
+
+// Copies a message out of `bytes` and checks every field that can be checked without knowing the
+// state of the connection: sizes, ranges, reserved fields, NUL-terminated strings, layouts.
+// EBADMSG, with the field's name.
+template <typename Message>
+Result<Message> decode(std::span<const std::byte> bytes);
+
+// Copies `text` into a fixed field: cut at a UTF-8 boundary, NUL-terminated, zero-filled.
+void put_text(std::span<char> field, std::string_view text);
+// The text of a fixed field that decode() has checked, with what is not printable replaced.
+std::string get_text(std::span<const char> field);
+
+}  // namespace vdmabuf::stream

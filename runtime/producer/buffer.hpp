@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/common/mapping.hpp"
+#include "runtime/common/stream_messages.hpp"
+#include "runtime/common/unique_fd.hpp"
+
+namespace vdmabuf::producer {
+
+// Memory that the host can be shown: a dmabuf of the guest driver (ALLOC) or, on one kernel, a
+// sealed memfd. Zeroed, mapped for reading and writing, page aligned; not copied into a child by
+// fork(2). Made by Connection::alloc(); outlives the connection.
+struct Buffer {
+    UniqueFd fd;
+    Mapping mapping;
+    std::uint64_t size = 0;  // bytes, whole pages
+    bool is_dmabuf = false;  // else a memfd
+};
+
+}  // namespace vdmabuf::producer

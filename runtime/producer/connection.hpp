@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// A producer's connection to a broker, and the streams on it. Used inside apps: nothing here
+// throws on purpose, prints unless VDMABUF_LOG asks, or waits without a limit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/common/result.hpp"
+#include "runtime/common/stream_messages.hpp"
+#include "runtime/producer/buffer.hpp"
+#include "runtime/producer/endpoint.hpp"
+
+namespace vdmabuf::producer {
+
+// What a stream's owner is told. Calls come from the connection's reader thread, or from a thread
+// that is inside Stream::present(); no lock of the connection is held, and a callee must not call
+// back into the stream or the connection, except for Stream::present() from nowhere: it must only
+// note what it is told and wake its own waiters.
+class StreamListener {
+  public:
+    virtual ~StreamListener() = default;
+    // The host is done with this frame: the slot may be rendered to. Also called, for all but the
+    // newest frame, at 60 Hz while the host is away or does not answer.
+    virtual void on_release(std::uint32_t slot, std::uint64_t serial) = 0;
+    virtual void on_presented(const stream::Presented& message) = 0;
+    virtual void on_configure(const stream::Configure& message) = 0;
+    virtual void on_close() = 0;
+    // The broker refuses to serve this connection any more (protocol, quota or policy); the reason
+    // is in the log. Frames are released at 60 Hz from now on.
+    virtual void on_lost() = 0;
+};
+
+struct StreamInfo {
+    std::string title;
+    std::string app_id;
+    std::uint32_t width = 0;  // pixels
+    std::uint32_t height = 0;
+};
+
+// Layout of an image in its buffer.
+struct ImageInfo {
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+    std::uint32_t fourcc = 0;  // DRM_FORMAT_*
+    std::uint64_t modifier = 0;
+    std::uint32_t flags = 0;  // stream::kImage*
+    stream::ColourSpace colour_space = stream::ColourSpace::srgb_nonlinear;
+    stream::Strategy strategy = stream::Strategy::unknown;
+    std::uint32_t plane_count = 1;
+    stream::Plane planes[stream::kMaxPlanes] = {};
+};
+
+struct FrameInfo {
+    std::uint32_t slot = 0;
+    stream::PresentMode mode = stream::PresentMode::fifo;
+    std::uint64_t target_ns = 0;    // CLOCK_MONOTONIC; 0: at once
+    std::uint64_t called_ns = 0;    // CLOCK_MONOTONIC
+    std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known
+    std::uint64_t cpu_copied_bytes = 0;
+    int in_fence = -1;  // sync_file that signals when the frame is complete, borrowed; -1: complete
+    std::span<const stream::Rect> damage;  // empty: everything; more than kMaxDamage: the union
+};
+
+class Connection;
+
+// One window. Thread-safe; calls of different streams share no lock.
+class Stream {
+  public:
+    ~Stream();  // STREAM_DESTROY; the listener is not called after it returns
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // Finds `count` slots that are free and binds them to the caller. ENOSPC when there are not
+    // enough: slots of images whose set_image() was undone by remove_image() are free again.
+    Result<std::vector<std::uint32_t>> reserve_slots(std::uint32_t count);
+
+    // Shares `buffer` with the host (once; it may hold several images) and announces the image.
+    // The listener is told of the slot's releases.
+    Status set_image(std::uint32_t slot, const ImageInfo& info, std::shared_ptr<Buffer> buffer,
+                     StreamListener* listener);
+
+    // Withdraws the image and frees the slot. The pages stay valid for the host until it has let
+    // go of them, without anybody waiting for it. After it returns, the slot's listener is not
+    // called any more for this slot.
+    void remove_image(std::uint32_t slot);
+
+    // Hands a frame to the host: one send, no allocation, no wait. The slot belongs to the host
+    // until on_release(). Never fails towards the app: what cannot be sent is released soon.
+    // Returns the frame's serial.
+    std::uint64_t present(const FrameInfo& frame) noexcept;
+
+    void set_title(const std::string& title);
+
+  private:
+    friend class Connection;
+    struct State;
+    explicit Stream(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    std::shared_ptr<State> state_;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    // Connects, says HELLO and waits for WELCOME, two seconds at most. `app` names the program.
+    static Result<std::shared_ptr<Connection>> open(const Endpoint& endpoint,
+                                                    const std::string& app);
+    // Ends the reader thread. In a child of fork(2) it only forgets.
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    // `listener` is told what concerns the whole window; it must outlive the stream.
+    Result<std::unique_ptr<Stream>> create_stream(const StreamInfo& info, StreamListener* listener);
+
+    Result<std::shared_ptr<Buffer>> alloc(std::uint64_t size);
+
+    // False once the broker refused the connection for good, or in a child of fork(2).
+    bool usable() const;
+    const Endpoint& endpoint() const;
+
+    struct Core;
+
+  private:
+    explicit Connection(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+    std::shared_ptr<Core> core_;
+};
+
+}  // namespace vdmabuf::producer

@@ -45,14 +45,9 @@ class ProducerPort {
 
     // Closes the port; PortHandler::closed() follows later, not from within this call.
     virtual void close(CloseReason reason) = 0;
-
-    // The broker (with all consumers) has let go of a buffer whose destruction it had put off with
-    // Destroyed::later. Not called from within buffer_destroyed().
-    virtual void buffer_released(const stream::BufferId& id) = 0;
 };
 
 enum class Created { ok, exists, quota };
-enum class Destroyed { now, later, unknown };
 
 // The broker as transports see it.
 class PortHandler {
@@ -63,12 +58,15 @@ class PortHandler {
     virtual bool opened(ProducerPort& port, const ProducerInfo& info) = 0;
     // A message of 1 .. stream::kMaxMessage bytes, copied out of the producer's reach.
     virtual void message(ProducerPort& port, std::span<const std::byte> bytes) = 0;
+    // The broker keeps a reference to `memory` while it, or a consumer, has use for it, and for a
+    // while after buffer_destroyed(): the transport sees that the last one has let go by the end of
+    // the object (a deleter, which runs on the loop's thread and must not call back into here).
     virtual Created buffer_created(ProducerPort& port, const stream::BufferId& id,
                                    std::shared_ptr<const BufferMemory> memory) = 0;
-    virtual Destroyed buffer_destroyed(ProducerPort& port, const stream::BufferId& id) = 0;
-    // The producer has gone, or its port was closed; it is not used after this call returns. All
-    // buffers of the port are destroyed with it. A VM's transport learns by the return value
-    // whether consumers still hold some of them (their pages are pinned by the files' references).
+    // The id is free again. False: unknown.
+    virtual bool buffer_destroyed(ProducerPort& port, const stream::BufferId& id) = 0;
+    // The producer has gone, or its port was closed; `port` is not used after this call returns.
+    // Destroys the port's buffers as buffer_destroyed() does.
     virtual void closed(ProducerPort& port) = 0;
 };
 

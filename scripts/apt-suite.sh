@@ -17,6 +17,7 @@ set -euo pipefail
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 LISTS_MAX_AGE_MIN=720
+DOWNLOADS=$BUILD/downloads
 
 # The sources of the system's apt as lines "URI SUITE COMPONENT...".
 system_sources() {

@@ -4,7 +4,6 @@
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=$REPO/build
-DOWNLOADS=$BUILD/downloads
 ME=${0##*/}
 
 # Epoch seconds at which the whole run began; children of one run share it.

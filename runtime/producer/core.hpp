@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Inside the producer library: the state behind Connection and Stream.
+//
+// Locks, in the order in which they are taken:
+//   Core::mutex            the list of streams, shared buffers; never in present()
+//   Stream::State::dispatch  held while a listener is told something
+//   Stream::State::mutex   slots and serials of one stream
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/producer/connection.hpp"
+#include "runtime/producer/fork_guard.hpp"
+#include "runtime/producer/transport.hpp"
+
+namespace vdmabuf::producer {
+
+// A buffer that the host sees; unshared with the last image in it.
+struct SharedBuffer {
+    std::shared_ptr<Buffer> buffer;
+    std::optional<stream::BufferId> id;  // empty while the host is away
+};
+
+struct Slot {
+    bool reserved = false;
+    bool bound = false;  // has an image
+    bool held = false;   // presented, not released
+    bool sent = false;   // the host has the frame
+    std::uint64_t held_since_ns = 0;
+    ImageInfo info{};
+    std::shared_ptr<SharedBuffer> memory;
+    StreamListener* listener = nullptr;
+    stream::Present present{};  // the last one
+};
+
+struct Stream::State {
+    Connection::Core* core = nullptr;
+    std::shared_ptr<Connection::Core> keep;  // the core outlives its streams
+    std::uint32_t number = 0;
+    StreamListener* listener = nullptr;
+
+    std::mutex dispatch;
+    std::mutex mutex;
+    bool announced = false;  // STREAM_CREATE and images are with the host that we talk to
+    bool unsent = false;     // the newest frame could not be sent
+    StreamInfo info;
+    std::uint64_t next_serial = 1;
+    std::uint32_t held_count = 0;
+    std::array<Slot, stream::kMaxSlots> slots{};
+};
+
+struct Connection::Core {
+    Endpoint endpoint;
+    std::string app;
+    std::unique_ptr<Transport> transport;
+    ForkGuard fork_guard;
+    UniqueFd wake;  // eventfd: the reader thread shall look again
+    std::thread reader;
+    std::atomic<bool> stopping{false};
+    std::atomic<bool> refused{false};
+    // The reader sleeps without a limit: who makes it necessary to watch the host must wake it.
+    std::atomic<bool> reader_sleeps{false};
+
+    std::mutex mutex;
+    std::map<std::uint32_t, std::shared_ptr<Stream::State>> streams;
+    std::map<const Buffer*, std::weak_ptr<SharedBuffer>> buffers;
+    std::uint32_t next_stream = 1;
+    bool online = true;  // HELLO is answered: streams and buffers may be announced
+
+    // The reader thread's own.
+    enum class Phase { online, handshake, offline, refused } phase = Phase::online;
+    std::uint64_t phase_deadline_ns = 0;
+    std::uint64_t retry_ns = 0;
+    std::uint64_t last_heard_ns = 0;
+
+    ~Core();
+    Status handshake();  // of the thread that opens the connection
+    void run();          // the reader thread
+    void wake_reader() noexcept;
+
+    std::shared_ptr<SharedBuffer> shared_buffer(const std::shared_ptr<Buffer>& buffer);
+    void unshare(const SharedBuffer& ending);
+    // With Stream::State::mutex held. Whether the host has been told.
+    bool send_stream(Stream::State& stream);
+    bool send_image(Stream::State& stream, std::uint32_t slot);
+
+  private:
+    int next_timeout_ms();
+    void read_all();
+    void handle(std::span<const std::byte> bytes);
+    void say_hello();
+    void announce();
+    void lost();  // the connection is gone
+    void forget_host(bool buffers_too);
+    void refuse(const char* why);
+    void try_again();  // offline: reconnect
+    // Releases what a host that does not answer cannot: all but the newest frame of each stream.
+    // `min_age_ns`: only frames that the host has had for so long.
+    void release_older(std::uint64_t min_age_ns);
+    bool frames_held(std::uint32_t at_least);
+};
+
+}  // namespace vdmabuf::producer

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include <poll.h>
+
+#include <algorithm>
+
+#include "runtime/common/log.hpp"
+#include "runtime/producer/core.hpp"
+
+namespace vdmabuf::producer {
+namespace {
+
+stream::Rect united(std::span<const stream::Rect> rects) {
+    std::uint64_t x0 = UINT32_MAX, y0 = UINT32_MAX, x1 = 0, y1 = 0;
+    for (const stream::Rect& rect : rects) {
+        x0 = std::min<std::uint64_t>(x0, rect.x);
+        y0 = std::min<std::uint64_t>(y0, rect.y);
+        x1 = std::max<std::uint64_t>(x1, std::uint64_t{rect.x} + rect.width);
+        y1 = std::max<std::uint64_t>(y1, std::uint64_t{rect.y} + rect.height);
+    }
+    return {static_cast<std::uint32_t>(x0), static_cast<std::uint32_t>(y0),
+            static_cast<std::uint32_t>(x1 - x0), static_cast<std::uint32_t>(y1 - y0)};
+}
+
+void fill_damage(stream::Present& message, std::span<const stream::Rect> damage) {
+    message.damage_count = 0;
+    if (damage.size() > stream::kMaxDamage) {
+        message.damage[0] = united(damage);
+        message.damage_count = 1;
+        return;
+    }
+    std::copy(damage.begin(), damage.end(), message.damage);
+    message.damage_count = static_cast<std::uint32_t>(damage.size());
+}
+
+}  // namespace
+
+Stream::~Stream() {
+    State& state = *state_;
+    Connection::Core& core = *state.core;
+    if (core.fork_guard.in_child()) {
+        // Locks may be held by threads that did not come along: forget everything.
+        new std::shared_ptr<State>(std::move(state_));
+        return;
+    }
+    {
+        const std::lock_guard lock(core.mutex);
+        core.streams.erase(state.number);
+    }
+    // Unshared at the end of this function: after STREAM_DESTROY, and without a lock.
+    std::array<std::shared_ptr<SharedBuffer>, stream::kMaxSlots> memories;
+    const std::lock_guard dispatch(state.dispatch);
+    const std::lock_guard lock(state.mutex);
+    state.listener = nullptr;
+    for (std::uint32_t i = 0; i < stream::kMaxSlots; ++i) {
+        state.slots[i].listener = nullptr;
+        memories[i] = std::move(state.slots[i].memory);
+    }
+    if (state.announced) {
+        auto message = stream::make<stream::StreamDestroy>();
+        message.stream = state.number;
+        core.transport->send_waiting(stream::bytes_of(message));
+        state.announced = false;
+    }
+}
+
+Result<std::vector<std::uint32_t>> Stream::reserve_slots(std::uint32_t count) {
+    if (state_->core->fork_guard.in_child()) return Error{ECHILD, "in a child of fork(2)"};
+    std::vector<std::uint32_t> free;
+    const std::lock_guard lock(state_->mutex);
+    for (std::uint32_t i = 0; i < stream::kMaxSlots && free.size() < count; ++i) {
+        if (!state_->slots[i].reserved) free.push_back(i);
+    }
+    if (free.size() < count) return Error{ENOSPC, "a window has at most 64 images at a time"};
+    for (const std::uint32_t slot : free) state_->slots[slot].reserved = true;
+    return free;
+}
+
+Status Stream::set_image(std::uint32_t slot_number, const ImageInfo& info,
+                         std::shared_ptr<Buffer> buffer, StreamListener* listener) {
+    State& state = *state_;
+    Connection::Core& core = *state.core;
+    if (core.fork_guard.in_child()) return Error{ECHILD, "in a child of fork(2)"};
+    if (slot_number >= stream::kMaxSlots || !buffer) return Error{EINVAL, "set_image"};
+    std::shared_ptr<SharedBuffer> memory = core.shared_buffer(buffer);
+    const std::lock_guard lock(state.mutex);
+    Slot& slot = state.slots[slot_number];
+    if (!slot.reserved || slot.bound) return Error{EINVAL, "set_image: slot not free"};
+    slot.bound = true;
+    slot.info = info;
+    slot.memory = std::move(memory);
+    slot.listener = listener;
+    slot.held = false;
+    // While the host is away: when it is back.
+    if (state.announced) core.send_image(state, slot_number);
+    return {};
+}
+
+void Stream::remove_image(std::uint32_t slot_number) {
+    State& state = *state_;
+    Connection::Core& core = *state.core;
+    if (core.fork_guard.in_child() || slot_number >= stream::kMaxSlots) return;
+    std::shared_ptr<SharedBuffer> memory;
+    {
+        const std::lock_guard dispatch(state.dispatch);  // no call of the listener is under way
+        const std::lock_guard lock(state.mutex);
+        Slot& slot = state.slots[slot_number];
+        if (slot.bound && state.announced) {
+            auto message = stream::make<stream::StreamImageGone>();
+            message.stream = state.number;
+            message.slot = slot_number;
+            core.transport->send_waiting(stream::bytes_of(message));
+        }
+        if (slot.held) --state.held_count;
+        memory = std::move(slot.memory);
+        slot = Slot{};
+    }
+    // `memory` ends here, with UNSHARE if this was its last image.
+}
+
+std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
+    State& state = *state_;
+    Connection::Core& core = *state.core;
+    if (core.fork_guard.in_child() || frame.slot >= stream::kMaxSlots) return 0;
+    if (frame.in_fence >= 0 && !core.transport->takes_fences()) {
+        // Bounded: a GPU that hangs must not take the app with it.
+        pollfd fence{frame.in_fence, POLLIN, 0};
+        ::poll(&fence, 1, 1000);
+    }
+    bool watch = false;
+    std::uint64_t serial = 0;
+    {
+        const std::lock_guard lock(state.mutex);
+        Slot& slot = state.slots[frame.slot];
+        if (!slot.bound) return 0;
+        serial = state.next_serial++;
+        stream::Present& message = slot.present;
+        message.header.type = static_cast<std::uint32_t>(stream::Type::present);
+        message.header.size = sizeof message;
+        message.stream = state.number;
+        message.slot = frame.slot;
+        message.serial = serial;
+        message.mode = static_cast<std::uint32_t>(frame.mode);
+        message.target_ns = frame.target_ns;
+        message.called_ns = frame.called_ns;
+        message.gpu_done_ns = frame.gpu_done_ns;
+        message.cpu_copied_bytes = frame.cpu_copied_bytes;
+        fill_damage(message, frame.damage);
+        message.sent_ns = now_ns();
+        if (!slot.held) ++state.held_count;
+        slot.held = true;
+        slot.held_since_ns = message.sent_ns;
+        slot.sent = false;
+        if (state.announced) {
+            const int in_fence = core.transport->takes_fences() ? frame.in_fence : -1;
+            slot.sent = core.transport->send(stream::bytes_of(message), in_fence) == 0;
+        }
+        state.unsent = state.announced && !slot.sent;
+        watch = state.held_count > 1 || !slot.sent;
+    }
+    // The host is expected to release something: the reader must notice if it does not. Rare:
+    // while frames flow, the reader never sleeps without a limit.
+    if (watch && core.reader_sleeps.load(std::memory_order_acquire)) core.wake_reader();
+    return serial;
+}
+
+void Stream::set_title(const std::string& title) {
+    State& state = *state_;
+    if (state.core->fork_guard.in_child()) return;
+    const std::lock_guard lock(state.mutex);
+    state.info.title = title;
+    if (!state.announced) return;
+    auto message = stream::make<stream::StreamTitle>();
+    message.stream = state.number;
+    stream::put_text(message.title, title);
+    state.core->transport->send_waiting(stream::bytes_of(message));
+}
+
+}  // namespace vdmabuf::producer

@@ -122,10 +122,11 @@ start_guest() {
   setpriv --pdeathsig TERM timeout -k 5 "$TIMEOUT" "${VMM[@]}" </dev/null >"$SHARE/console.log" 2>&1 &
   VMM_PID=$!
   (
-    trap 'kill "$!" 2>/dev/null; exit' TERM
-    sleep "$BOOT_LIMIT_S" &
-    wait
-    [[ -f $SHARE/guest-started ]] || kill "$VMM_PID"
+    for ((i = 0; i < BOOT_LIMIT_S; i++)); do
+      sleep 1
+      [[ ! -f $SHARE/guest-started ]] && kill -0 "$VMM_PID" 2>/dev/null || exit 0
+    done
+    kill "$VMM_PID"
   ) &
   WATCH_PID=$!
   if [[ -n $FOLLOW ]]; then

@@ -492,6 +492,7 @@ void Connection::Core::release_older(std::uint64_t min_age_ns) {
     };
     std::vector<Release> releases;
     const std::uint64_t now = now_ns();
+    const bool pacing = min_age_ns != 0;
     {
         const std::lock_guard lock(mutex);
         for (auto& [number, state] : streams) {
@@ -503,16 +504,20 @@ void Connection::Core::release_older(std::uint64_t min_age_ns) {
                     newest = &slot;
                 }
             }
-            for (std::uint32_t i = 0; i < stream::kMaxSlots; ++i) {
-                Slot& slot = state->slots[i];
-                if (!slot.held || &slot == newest) continue;
-                // A frame that never reached the host is nobody's.
-                if (slot.sent && now - slot.held_since_ns < min_age_ns) continue;
-                if (!slot.sent && now - slot.held_since_ns < std::min(min_age_ns, kTickNs))
-                    continue;
-                slot.held = false;
+            // Without a host nobody paces the app: one frame a tick, the oldest first.
+            while (state->held_count > 1) {
+                if (pacing && now - state->paced_ns < kTickNs) break;
+                Slot* oldest = nullptr;
+                for (Slot& slot : state->slots) {
+                    if (slot.held && (!oldest || slot.present.serial < oldest->present.serial)) {
+                        oldest = &slot;
+                    }
+                }
+                if (pacing && oldest->sent && now - oldest->held_since_ns < min_age_ns) break;
+                state->paced_ns = now;
+                oldest->held = false;
                 --state->held_count;
-                releases.push_back({state, i, slot.present.serial});
+                releases.push_back({state, oldest->present.slot, oldest->present.serial});
             }
             if (newest && state->unsent) {
                 newest->sent = transport->send(stream::bytes_of(newest->present), -1) == 0;

@@ -55,6 +55,7 @@ struct Stream::State {
     StreamInfo info;
     std::uint64_t next_serial = 1;
     std::uint32_t held_count = 0;
+    std::uint64_t paced_ns = 0;  // when the reader last released a frame in place of the host
     std::array<Slot, stream::kMaxSlots> slots{};
 };
 
@@ -104,7 +105,8 @@ struct Connection::Core {
     void refuse(const char* why);
     void try_again();  // offline: reconnect
     // Releases what a host that does not answer cannot: all but the newest frame of each stream.
-    // `min_age_ns`: only frames that the host has had for so long.
+    // `min_age_ns`: one frame a tick, and only when the host has had it for so long; 0: all at
+    // once.
     void release_older(std::uint64_t min_age_ns);
     bool frames_held(std::uint32_t at_least);
 };

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: MIT
+// The producer library against a broker that the test plays, over a real Unix socket.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/producer/connection.hpp"
+#include "tests/unit/producer/fake_broker.hpp"
+
+namespace vdmabuf {
+namespace {
+
+using producer::Buffer;
+using producer::Connection;
+using producer::Endpoint;
+using producer::FrameInfo;
+using producer::ImageInfo;
+using producer::Stream;
+
+constexpr std::uint32_t kXr24 = 0x34325258;
+
+class Listener : public producer::StreamListener {
+  public:
+    void on_release(std::uint32_t slot, std::uint64_t serial) override {
+        const std::lock_guard lock(mutex_);
+        released_.emplace_back(slot, serial);
+        changed_.notify_all();
+    }
+    void on_presented(const stream::Presented& message) override {
+        const std::lock_guard lock(mutex_);
+        presented = message.serial;
+        changed_.notify_all();
+    }
+    void on_configure(const stream::Configure& message) override {
+        const std::lock_guard lock(mutex_);
+        width = message.width;
+        changed_.notify_all();
+    }
+    void on_close() override {
+        const std::lock_guard lock(mutex_);
+        closed = true;
+        changed_.notify_all();
+    }
+    void on_lost() override {
+        const std::lock_guard lock(mutex_);
+        lost = true;
+        changed_.notify_all();
+    }
+
+    template <typename Done>
+    bool wait(Done done, int ms = 3000) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, std::chrono::milliseconds(ms), done);
+    }
+    bool wait_released(std::uint32_t slot, std::uint64_t serial, int ms = 3000) {
+        return wait([&] { return std::ranges::count(released_, std::pair(slot, serial)) > 0; }, ms);
+    }
+    std::size_t releases() {
+        const std::lock_guard lock(mutex_);
+        return released_.size();
+    }
+
+    std::uint64_t presented = 0;
+    std::uint32_t width = 0;
+    bool closed = false;
+    bool lost = false;
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> released_;
+};
+
+class ProducerTest : public testing::Test {
+  protected:
+    void connect() {
+        std::thread open([this] {
+            auto opened = Connection::open({Endpoint::Kind::socket, broker.path()}, "test");
+            if (opened) connection = *opened;
+        });
+        EXPECT_TRUE(broker.accept());
+        EXPECT_TRUE(broker.greet());
+        open.join();
+        ASSERT_TRUE(connection);
+    }
+
+    // A stream with `count` images; what the broker sees of it is read and checked.
+    void make_stream(std::uint32_t count) {
+        auto made = connection->create_stream({"title", "app", 64, 32}, &listener);
+        ASSERT_TRUE(made);
+        window = std::move(*made);
+        const auto create = broker.expect<stream::StreamCreate>();
+        ASSERT_TRUE(create);
+        EXPECT_STREQ(create->title, "title");
+        number = create->stream;
+        auto reserved = window->reserve_slots(count);
+        ASSERT_TRUE(reserved);
+        slots = *reserved;
+        for (const std::uint32_t slot : slots) {
+            auto buffer = connection->alloc(64 * 32 * 4);
+            ASSERT_TRUE(buffer);
+            buffers.push_back(*buffer);
+            ASSERT_TRUE(window->set_image(slot, image_info(), *buffer, &listener));
+            const auto shared = broker.expect<stream::BufferCreate>();
+            ASSERT_TRUE(shared);
+            ASSERT_EQ(broker.fds.size(), 1u);
+            memories.push_back(std::move(broker.fds[0]));
+            const auto image = broker.expect<stream::StreamImage>();
+            ASSERT_TRUE(image);
+            EXPECT_EQ(image->slot, slot);
+            EXPECT_EQ(image->buffer, shared->id);
+            EXPECT_EQ(image->planes[0].pitch, 256u);
+        }
+    }
+
+    static ImageInfo image_info() {
+        ImageInfo info;
+        info.width = 64;
+        info.height = 32;
+        info.fourcc = kXr24;
+        info.planes[0].pitch = 256;
+        return info;
+    }
+
+    std::uint64_t present(std::uint32_t slot) {
+        FrameInfo frame;
+        frame.slot = slot;
+        frame.called_ns = now_ns();
+        return window->present(frame);
+    }
+
+    test::FakeBroker broker;
+    Listener listener;
+    std::shared_ptr<Connection> connection;
+    std::unique_ptr<Stream> window;
+    std::uint32_t number = 0;
+    std::vector<std::uint32_t> slots;
+    std::vector<std::shared_ptr<Buffer>> buffers;
+    std::vector<UniqueFd> memories;
+};
+
+TEST_F(ProducerTest, BufferIsSealedZeroedAndShared) {
+    connect();
+    make_stream(1);
+    const int seals = ::fcntl(memories[0].get(), F_GET_SEALS);
+    EXPECT_TRUE(seals & F_SEAL_SHRINK);  // UDMABUF_CREATE needs it
+    EXPECT_FALSE(seals & F_SEAL_WRITE);  // and refuses this
+    void* seen = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, memories[0].get(), 0);
+    ASSERT_NE(seen, MAP_FAILED);
+    EXPECT_EQ(*static_cast<const volatile unsigned*>(seen), 0u);
+    const unsigned pattern = 0xC0FFEE;
+    std::memcpy(buffers[0]->mapping.data(), &pattern, sizeof pattern);
+    EXPECT_EQ(*static_cast<const volatile unsigned*>(seen), pattern);  // the same pages
+    ::munmap(seen, 4096);
+}
+
+TEST_F(ProducerTest, PresentAndRelease) {
+    connect();
+    make_stream(2);
+    const std::uint64_t serial = present(slots[1]);
+    const auto frame = broker.expect<stream::Present>();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->serial, serial);
+    EXPECT_EQ(frame->slot, slots[1]);
+    EXPECT_LE(frame->called_ns, frame->sent_ns);
+    broker.release(number, slots[1], serial);
+    EXPECT_TRUE(listener.wait_released(slots[1], serial));
+}
+
+TEST_F(ProducerTest, ReleaseOfAnotherSerialIsIgnored) {
+    connect();
+    make_stream(2);
+    const std::uint64_t serial = present(slots[0]);
+    broker.release(number, slots[0], serial + 7);
+    broker.release(number, slots[1], serial);
+    broker.release(number + 1, slots[0], serial);
+    broker.release(number, slots[0], serial);
+    broker.release(number, slots[0], serial);
+    ASSERT_TRUE(listener.wait_released(slots[0], serial));
+    auto close = stream::make<stream::Close>();
+    close.stream = number;
+    broker.send(close);
+    ASSERT_TRUE(listener.wait([&] { return listener.closed; }));
+    EXPECT_EQ(listener.releases(), 1u);
+}
+
+TEST_F(ProducerTest, DamageBeyondTheLimitBecomesItsUnion) {
+    connect();
+    make_stream(1);
+    std::vector<stream::Rect> rects;
+    for (std::uint32_t i = 0; i < stream::kMaxDamage + 1; ++i) rects.push_back({i, 2 * i, 1, 1});
+    FrameInfo frame;
+    frame.slot = slots[0];
+    frame.damage = rects;
+    window->present(frame);
+    const auto message = broker.expect<stream::Present>();
+    ASSERT_TRUE(message);
+    ASSERT_EQ(message->damage_count, 1u);
+    EXPECT_EQ(message->damage[0].x, 0u);
+    EXPECT_EQ(message->damage[0].width, stream::kMaxDamage + 1);
+    EXPECT_EQ(message->damage[0].height, 2 * stream::kMaxDamage + 1);
+}
+
+TEST_F(ProducerTest, MalformedMessagesOfTheBrokerAreIgnored) {
+    connect();
+    make_stream(1);
+    std::vector<std::byte> junk(100, std::byte{0x5A});
+    broker.send_raw(junk);
+    broker.send_raw(std::span(junk).first(3));
+    auto release = stream::make<stream::Release>();
+    release.stream = number;
+    release.slot = 1000;  // out of range
+    broker.send(release);
+    auto configure = stream::make<stream::Configure>();
+    configure.stream = number;
+    configure.width = 123;
+    broker.send(configure);
+    EXPECT_TRUE(listener.wait([&] { return listener.width == 123; }));
+    EXPECT_TRUE(connection->usable());
+}
+
+TEST_F(ProducerTest, PingIsAnswered) {
+    connect();
+    auto ping = stream::make<stream::Ping>();
+    ping.token = 42;
+    broker.send(ping);
+    EXPECT_TRUE(broker.next(200).empty());
+    EXPECT_THAT(broker.pongs, testing::ElementsAre(42));
+}
+
+TEST_F(ProducerTest, EverythingIsAnnouncedAgainAfterTheBrokerHasGone) {
+    connect();
+    make_stream(3);
+    const std::uint64_t older = present(slots[0]);
+    const std::uint64_t newest = present(slots[1]);
+    ASSERT_TRUE(broker.expect<stream::Present>());
+    ASSERT_TRUE(broker.expect<stream::Present>());
+    broker.hang_up();
+    ASSERT_TRUE(broker.accept());
+    ASSERT_TRUE(broker.greet());
+    const auto create = broker.expect<stream::StreamCreate>();
+    ASSERT_TRUE(create);
+    EXPECT_EQ(create->stream, number);
+    std::set<stream::BufferId> ids;
+    for (int i = 0; i < 3; ++i) {
+        const auto shared = broker.expect<stream::BufferCreate>();
+        ASSERT_TRUE(shared);
+        ids.insert(shared->id);
+        ASSERT_TRUE(broker.expect<stream::StreamImage>());
+    }
+    EXPECT_EQ(ids.size(), 3u);
+    // The picture comes back without the app's help, and only the newest frame.
+    const auto frame = broker.expect<stream::Present>();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->serial, newest);
+    EXPECT_TRUE(listener.wait_released(slots[0], older));
+    broker.release(number, slots[1], newest);
+    EXPECT_TRUE(listener.wait_released(slots[1], newest));
+}
+
+TEST_F(ProducerTest, FramesAreReleasedWhileTheBrokerIsAway) {
+    connect();
+    make_stream(2);
+    broker.stop_listening();
+    broker.hang_up();
+    // An app that only ever waits for its images: at about 60 Hz, and for ever.
+    const std::uint64_t start = now_ns();
+    std::uint64_t serial = present(slots[0]);
+    for (std::uint32_t i = 1; i <= 12; ++i) {
+        const std::uint64_t before = serial;
+        serial = present(slots[i % 2]);
+        ASSERT_TRUE(listener.wait_released(slots[(i + 1) % 2], before, 2500)) << i;
+    }
+    const std::uint64_t took = now_ns() - start;
+    EXPECT_GT(took, 10 * 16 * kNsPerMs) << "not paced: the app would spin";
+    broker.listen_again();
+    ASSERT_TRUE(broker.accept(3000));
+    ASSERT_TRUE(broker.greet());
+    ASSERT_TRUE(broker.expect<stream::StreamCreate>());
+}
+
+TEST_F(ProducerTest, AnImageSetWhileTheBrokerIsAwayIsAnnouncedLater) {
+    connect();
+    make_stream(1);
+    broker.stop_listening();
+    broker.hang_up();
+    ASSERT_EQ(::usleep(50000), 0);
+    auto buffer = connection->alloc(64 * 32 * 4);
+    ASSERT_TRUE(buffer);
+    auto reserved = window->reserve_slots(1);
+    ASSERT_TRUE(reserved);
+    ASSERT_TRUE(window->set_image(reserved->front(), image_info(), *buffer, &listener));
+    const std::uint64_t serial = present(reserved->front());
+    broker.listen_again();
+    ASSERT_TRUE(broker.accept(3000));
+    ASSERT_TRUE(broker.greet());
+    ASSERT_TRUE(broker.expect<stream::StreamCreate>());
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(broker.expect<stream::BufferCreate>());
+        ASSERT_TRUE(broker.expect<stream::StreamImage>());
+    }
+    const auto frame = broker.expect<stream::Present>();
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->serial, serial);
+}
+
+TEST_F(ProducerTest, ABrokerThatStandsStillDoesNotHangTheApp) {
+    connect();
+    make_stream(2);
+    const std::uint64_t first = present(slots[0]);
+    present(slots[1]);
+    // Nothing is read, nothing released, the socket stays open.
+    EXPECT_TRUE(listener.wait_released(slots[0], first, 4000));
+}
+
+TEST_F(ProducerTest, NothingIsReleasedWhileTheBrokerAnswers) {
+    connect();
+    make_stream(2);
+    present(slots[0]);
+    present(slots[1]);
+    for (int i = 0; i < 15; ++i) {
+        broker.send(stream::make<stream::Ping>());
+        ::usleep(100000);
+    }
+    EXPECT_EQ(listener.releases(), 0u);
+}
+
+TEST_F(ProducerTest, RefusalIsFinal) {
+    connect();
+    make_stream(2);
+    auto error = stream::make<stream::ErrorMessage>();
+    error.code = static_cast<std::uint32_t>(stream::ErrorCode::policy);
+    stream::put_text(error.text, "not today");
+    broker.send(error);
+    ASSERT_TRUE(listener.wait([&] { return listener.lost; }));
+    EXPECT_FALSE(connection->usable());
+    EXPECT_FALSE(broker.accept(700)) << "a refused producer must not come back";
+    const std::uint64_t first = present(slots[0]);
+    present(slots[1]);
+    EXPECT_TRUE(listener.wait_released(slots[0], first));
+    EXPECT_FALSE(connection->create_stream({"", "", 1, 1}, &listener));
+}
+
+TEST_F(ProducerTest, AQuotaErrorIsNotTheEnd) {
+    connect();
+    make_stream(1);
+    auto error = stream::make<stream::ErrorMessage>();
+    error.code = static_cast<std::uint32_t>(stream::ErrorCode::quota);
+    broker.send(error);
+    auto close = stream::make<stream::Close>();
+    close.stream = number;
+    broker.send(close);
+    ASSERT_TRUE(listener.wait([&] { return listener.closed; }));
+    EXPECT_TRUE(connection->usable());
+}
+
+TEST_F(ProducerTest, RemoveImageFreesTheSlotAndTheBuffer) {
+    connect();
+    make_stream(2);
+    present(slots[0]);
+    ASSERT_TRUE(broker.expect<stream::Present>());
+    window->remove_image(slots[0]);
+    const auto gone = broker.expect<stream::StreamImageGone>();
+    ASSERT_TRUE(gone);
+    EXPECT_EQ(gone->slot, slots[0]);
+    EXPECT_TRUE(broker.expect<stream::BufferDestroy>());
+    broker.release(number, slots[0], 1);  // too late: the listener must not hear of it
+    auto again = window->reserve_slots(stream::kMaxSlots - 1);
+    ASSERT_TRUE(again);
+    EXPECT_FALSE(window->reserve_slots(1));
+    EXPECT_EQ(listener.releases(), 0u);
+}
+
+TEST_F(ProducerTest, StreamEndsBeforeItsBuffers) {
+    connect();
+    make_stream(1);
+    window.reset();
+    EXPECT_TRUE(broker.expect<stream::StreamDestroy>());
+    EXPECT_TRUE(broker.expect<stream::BufferDestroy>());
+}
+
+TEST_F(ProducerTest, AChildOfForkTouchesNothing) {
+    connect();
+    make_stream(1);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        const bool refused = !connection->usable() && present(slots[0]) == 0 &&
+                             !connection->alloc(4096) && !window->reserve_slots(1);
+        window.reset();
+        connection.reset();
+        ::_exit(refused ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EXPECT_TRUE(broker.next(200).empty()) << "the child has spoken on its parent's connection";
+    EXPECT_NE(present(slots[0]), 0u);
+    EXPECT_TRUE(broker.expect<stream::Present>());
+}
+
+TEST_F(ProducerTest, PresentFromManyThreadsKeepsEveryStreamInOrder) {
+    connect();
+    make_stream(4);
+    constexpr int kFrames = 400;
+    std::thread reader([this] {
+        std::uint64_t last = 0;
+        for (int i = 0; i < kFrames; ++i) {
+            const auto frame = broker.expect<stream::Present>();
+            ASSERT_TRUE(frame);
+            EXPECT_GT(frame->serial, last);
+            last = frame->serial;
+            broker.release(number, frame->slot, frame->serial);
+        }
+    });
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([this, i] {
+            for (int frame = 0; frame < kFrames / 4; ++frame) {
+                const std::uint64_t serial = present(slots[static_cast<std::size_t>(i)]);
+                ASSERT_TRUE(listener.wait_released(slots[static_cast<std::size_t>(i)], serial));
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    reader.join();
+}
+
+TEST(ProducerOpen, SaysWhyThereIsNoBroker) {
+    const auto opened =
+        Connection::open({Endpoint::Kind::socket, "/tmp/vdmabuf-no-such-socket"}, "test");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ENOENT);
+    const auto device = Connection::open({Endpoint::Kind::device, "/dev/null"}, "test");
+    ASSERT_FALSE(device);
+    EXPECT_THAT(device.error().text, testing::HasSubstr("not a vdmabuf device"));
+}
+
+TEST(ProducerOpen, GivesUpOnASilentBrokerInTwoSeconds) {
+    test::FakeBroker broker;
+    const std::uint64_t start = now_ns();
+    const auto opened = Connection::open({Endpoint::Kind::socket, broker.path()}, "test");
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ETIMEDOUT);
+    EXPECT_LT(now_ns() - start, 3 * kNsPerSecond);
+}
+
+TEST(ProducerOpen, ReadableErrorOnAVersionMismatch) {
+    test::FakeBroker broker;
+    std::thread answer([&] {
+        ASSERT_TRUE(broker.accept());
+        ASSERT_TRUE(broker.expect<stream::Hello>());
+        auto error = stream::make<stream::ErrorMessage>();
+        error.code = static_cast<std::uint32_t>(stream::ErrorCode::version);
+        stream::put_text(error.text, "this broker speaks 7 to 9");
+        broker.send(error);
+    });
+    const auto opened = Connection::open({Endpoint::Kind::socket, broker.path()}, "test");
+    answer.join();
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().text, testing::HasSubstr("7 to 9"));
+}
+
+TEST(ProducerEndpoint, FollowsTheEnvironment) {
+    ::setenv("VDMABUF_ENDPOINT", "unix:/some/where", 1);
+    auto endpoint = producer::find_endpoint();
+    ASSERT_TRUE(endpoint);
+    EXPECT_EQ(endpoint->kind, Endpoint::Kind::socket);
+    EXPECT_EQ(endpoint->path, "/some/where");
+    ::setenv("VDMABUF_ENDPOINT", "nonsense", 1);
+    EXPECT_FALSE(producer::find_endpoint());
+    ::unsetenv("VDMABUF_ENDPOINT");
+    ::setenv("XDG_RUNTIME_DIR", "/tmp/vdmabuf-nowhere", 1);
+    endpoint = producer::find_endpoint();
+    if (!endpoint) {
+        EXPECT_THAT(endpoint.error().text, testing::HasSubstr("/dev/vdmabufN"));
+    }
+}
+
+}  // namespace
+}  // namespace vdmabuf

@@ -5,6 +5,7 @@
 # /tmp, /run and /dev/shm are its own. Everything it needs is fetched or built.
 #
 # Usage: scripts/guest/boot.sh [OPTION...] --share DIR -- COMMAND [ARG...]
+#        scripts/guest/boot.sh [OPTION...] --prepare
 #   --vmm qemu|uml         default qemu
 #   --kernel 6.1|6.12      default 6.12 (User Mode Linux is always 6.12)
 #   --accel auto|kvm|tcg   default auto: KVM if a guest boots with it, else TCG
@@ -18,6 +19,7 @@
 #   --module FILE          the driver to load; default: build it from kernel/
 #   --no-module            load no driver
 #   --sanitized            User Mode Linux with KASAN and lock checking
+#   --prepare              only fetch and build what such a guest needs
 #   --follow               shows the command's output while it runs
 #
 # DIR gets guest-output.log (the command's output), console.log (the guest's
@@ -31,7 +33,7 @@ set -euo pipefail
 
 BOOT_LIMIT_S=180 # a guest that has not run the command by then never will
 VMM_KIND=qemu KERNEL=6.12 ACCEL=auto MEM=1024 SMP='' QMP='' SHARE='' TIMEOUT=0
-MODULE=build SANITIZED='' FOLLOW='' WORK=''
+MODULE=build SANITIZED='' FOLLOW='' PREPARE='' WORK=''
 VHOST_USER=() ENVIRONMENT=() VMM=()
 VMM_PID='' WATCH_PID='' FOLLOW_PID=''
 
@@ -42,6 +44,7 @@ parse_options() {
       --no-module) MODULE='' ;;
       --sanitized) SANITIZED=1 ;;
       --follow) FOLLOW=1 ;;
+      --prepare) PREPARE=1 ;;
       --) shift; break ;;
       --vmm | --kernel | --accel | --mem | --smp | --vhost-user | --qmp | --share | --timeout | --env | --module)
         (($# >= 2)) || usage_error "$1 needs a value"
@@ -76,6 +79,8 @@ check_options() {
   [[ $SMP =~ ^[1-9][0-9]*$ ]] || usage_error "--smp must be a number of processors"
   [[ $TIMEOUT =~ ^[0-9]+$ ]] || usage_error "--timeout must be a number of seconds"
   [[ -z $SANITIZED || $VMM_KIND == uml ]] || usage_error "--sanitized is for --vmm uml"
+  need_commands busybox setpriv timeout
+  [[ -z $PREPARE ]] || return 0
   ((${#COMMAND[@]})) || usage_error "a command to run in the guest is needed, after --"
   [[ -n $SHARE ]] || usage_error "--share DIR is needed"
   mkdir -p "$SHARE" || die "cannot make the folder $SHARE"
@@ -97,7 +102,6 @@ check_options() {
   for path in "${ENVIRONMENT[@]}"; do
     [[ $path =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || usage_error "--env needs NAME=VALUE, not '$path'"
   done
-  need_commands busybox setpriv timeout
 }
 
 # The command as a script that the guest's first process finds in the share.
@@ -169,6 +173,7 @@ WORK=$(mktemp -d)
 vmm_prepare
 [[ $MODULE != build ]] || MODULE=$("$REPO/scripts/guest/build-module.sh" "$MODULE_KERNEL")
 [[ -z $MODULE ]] || MODULE=$(realpath -e -- "$MODULE") || die "there is no driver at that path; give --module FILE or --no-module"
+[[ -z $PREPARE ]] || exit 0
 vmm_append "vdmabuf.repo=$REPO" "vdmabuf.share=$SHARE" "vdmabuf.modules=$MODULES" "vdmabuf.module=$MODULE"
 write_job
 start_guest

@@ -21,7 +21,8 @@ vmm_prepare() {
     die "/dev/shm has $((free_kb / 1024)) MB free, the guest needs $MEM; use --mem, or: mount -o remount,size=$((MEM * 2))m /dev/shm"
   # One processor for it alone: wake-ups across processors cost it dear.
   VMM=(
-    env -u TMPDIR taskset -c "$(last_cpu)" "$uml/linux" "mem=${MEM}M" "uml_dir=$WORK" umid=guest
+    "$REPO/scripts/guest/uml-session.sh" env -u TMPDIR taskset -c "$(last_cpu)" "$uml/linux"
+    "mem=${MEM}M" "uml_dir=$WORK" umid=guest
     rootfstype=hostfs rootflags=/ root=/dev/root ro "init=$REPO/scripts/guest/init.sh"
     con=null con0=fd:0,fd:1 quiet panic=-1
   )

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs a command under an X server of its own, without a screen, and ends with
-# the command's exit status. The server is up before the command starts.
+# the command's exit status. The server is up before the command starts; signals
+# go to the command, and the server ends after it.
 #
 # Usage: scripts/guest/with-xvfb.sh [--size WxH] COMMAND [ARG...]
 set -euo pipefail
@@ -23,9 +24,8 @@ esac
 need_commands Xvfb setpriv
 
 WORK=$(mktemp -d)
-SERVER='' COMMAND=''
+SERVER=''
 cleanup() {
-  [[ -z $COMMAND ]] || kill "$COMMAND" 2>/dev/null || true
   [[ -z $SERVER ]] || kill "$SERVER" 2>/dev/null || true
   wait 2>/dev/null || true
   rm -rf "$WORK"
@@ -46,7 +46,12 @@ export DISPLAY=:$display
 unset WAYLAND_DISPLAY XAUTHORITY
 "$@" &
 COMMAND=$!
+SIGNALLED=''
+trap 'SIGNALLED=1; kill "$COMMAND" 2>/dev/null' INT TERM HUP
 status=0
 wait "$COMMAND" || status=$?
-COMMAND=''
+while [[ -n $SIGNALLED ]]; do # the signal ended our wait, not yet the command
+  SIGNALLED='' status=0
+  wait "$COMMAND" || status=$?
+done
 exit "$status"

@@ -18,7 +18,7 @@ esac
 QEMU=$1
 
 probe() {
-  [[ -r /dev/kvm && -w /dev/kvm ]] || return
+  [[ $usable == yes ]] || return
   say "trying KVM (at most $LIMIT_S s)"
   local kernel initramfs log=$BUILD/guest/kvm-probe.log
   kernel=$("$REPO/scripts/guest/fetch-kernel.sh" "$SERIES")
@@ -42,7 +42,9 @@ SERIES=$2
 CACHE=$BUILD/guest/accel-$SERIES
 mkdir -p "$BUILD/guest"
 lock "accel-$SERIES"
-key="$(uname -r) $("$QEMU" --version | head -n 1) $([[ -w /dev/kvm ]] && echo kvm)"
+usable=no
+[[ ! -r /dev/kvm || ! -w /dev/kvm ]] || usable=yes
+key="$(uname -r) $("$QEMU" --version | head -n 1) $usable"
 if [[ ! -f $CACHE || $(head -n 1 "$CACHE") != "$key" ]]; then
   if probe; then answer=kvm; else answer=tcg; fi
   say "accelerator: $answer"

@@ -55,7 +55,7 @@ mount_tree() {
   mount -t tmpfs -o mode=1777 tmpfs "$NEW/tmp"
   mount -t tmpfs -o mode=755 tmpfs "$NEW/run"
   mount -t debugfs debugfs "$NEW/sys/kernel/debug" 2>/dev/null
-  mkdir -p "$NEW/run/user/0" "$NEW/run/lock" "$NEW/tmp/.X11-unix"
+  mkdir -p "$NEW/run/home" "$NEW/run/user/0" "$NEW/run/lock" "$NEW/tmp/.X11-unix"
   /bin/busybox chmod 700 "$NEW/run/user/0"
   /bin/busybox chmod 1777 "$NEW/tmp/.X11-unix"
   # The repository may lie under a folder that is the guest's own.

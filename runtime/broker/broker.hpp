@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/broker/producer_port.hpp"
 #include "runtime/common/event_loop.hpp"
@@ -17,15 +18,17 @@ namespace vdmabuf::broker {
 struct Limits {
     std::uint32_t connections = 256;                      // ports at a time
     std::uint32_t streams = 64;                           // per connection
-    std::uint32_t buffers = 1024;                         // per VM
+    std::uint32_t buffers = 1024;                         // per VM, held ones included
     std::uint64_t buffer_bytes = std::uint64_t{4} << 30;  // per VM, held ones included
+    std::uint32_t images = 4096;                          // per VM, held ones included
 };
 
 struct Config {
     Limits local;                       // producers on this kernel
     std::map<std::string, Limits> vms;  // by VM name
-    std::uint32_t consumers = 32;       // at a time
+    std::uint32_t consumers = 32;       // at a time, 64 at most
     bool share_vm_memory = true;        // where there is no udmabuf: give consumers the VM's memory
+    std::vector<std::uint32_t> producer_uids;  // other users whose local producers are served
 };
 
 // Streams of all producers, routed to all consumers. Runs on the thread of `loop`.

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/consumer_session.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "runtime/broker/version_range.hpp"
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::broker {
+
+using consumer::Type;
+using stream::ErrorCode;
+
+namespace {
+
+std::uint32_t number(Type type) {
+    return static_cast<std::uint32_t>(type);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConsumerSession>> ConsumerSession::create(Router& router, unsigned index,
+                                                                 UniqueFd socket,
+                                                                 std::function<void()> ended) {
+    std::unique_ptr<ConsumerSession> session(new ConsumerSession(router, index));
+    ConsumerSession* self = session.get();
+    session->self_ = std::make_shared<ConsumerSession*>(self);
+    SocketChannel::Handlers handlers;
+    handlers.message = [self](std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
+        if (fds.empty()) return self->message(bytes);
+        self->refuse(ErrorCode::protocol, 0, "a consumer sends no descriptors");
+    };
+    handlers.closed = std::move(ended);
+    auto channel = SocketChannel::create(router.loop(), std::move(socket), std::move(handlers));
+    if (!channel) return channel.error();
+    session->channel_ = std::move(*channel);
+    return session;
+}
+
+ConsumerSession::~ConsumerSession() {
+    *self_ = nullptr;
+}
+
+void ConsumerSession::send(std::span<const std::byte> message) {
+    if (!refused_) channel_->send(message);
+}
+
+void ConsumerSession::send_error(ErrorCode code, std::uint32_t request, const std::string& text) {
+    auto message = consumer::make<consumer::ErrorMessage>();
+    message.code = static_cast<std::uint32_t>(code);
+    message.request = request;
+    consumer::put_text(message.text, text);
+    send(consumer::bytes_of(message));
+}
+
+void ConsumerSession::refuse(ErrorCode code, std::uint32_t request, const std::string& text) {
+    if (refused_) return;
+    LOG_WARNING("consumer '%s': %s", name_.c_str(), text.c_str());
+    send_error(code, request, text);
+    refused_ = true;
+    channel_->close();
+}
+
+// ---- what the router tells
+
+void ConsumerSession::stream_added(Stream& stream) {
+    if (greeted_) send(consumer::bytes_of(stream.added_message()));
+}
+
+void ConsumerSession::stream_removed(Stream& stream) {
+    if (!greeted_) return;
+    auto message = consumer::make<consumer::StreamRemoved>();
+    message.stream = stream.id();
+    send(consumer::bytes_of(message));
+    const auto found = attachments_.find(stream.id());
+    if (found == attachments_.end()) return;
+    // The consumer may be drawing: it answers IMAGE_DONE or DETACH when it is not. But the pages of
+    // an app that has ended are not kept for one that forgets to.
+    found->second.removed = true;
+    for (auto& [id, held] : found->second.images) held.gone = true;
+    if (found->second.images.empty()) {
+        attachments_.erase(found);
+        return;
+    }
+    const std::weak_ptr<ConsumerSession*> weak = self_;
+    router_.loop().at(now_ns() + kRemovedImagesNs, [weak, id = stream.id()] {
+        if (const auto self = weak.lock(); self && *self) (*self)->attachments_.erase(id);
+    });
+}
+
+void ConsumerSession::title_changed(Stream& stream) {
+    if (!greeted_) return;
+    auto message = consumer::make<consumer::StreamTitle>();
+    message.stream = stream.id();
+    consumer::put_text(message.title, stream.info().title);
+    send(consumer::bytes_of(message));
+}
+
+void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
+    const auto found = attachments_.find(stream.id());
+    if (found == attachments_.end()) return;
+    if (!give_image(stream, found->second, image)) drop_attachment(stream);
+}
+
+void ConsumerSession::image_gone(Stream& stream, std::uint64_t image) {
+    const auto attached = attachments_.find(stream.id());
+    if (attached == attachments_.end()) return;
+    const auto held = attached->second.images.find(image);
+    if (held == attached->second.images.end()) return;
+    held->second.gone = true;
+    auto message = consumer::make<consumer::ImageGone>();
+    message.stream = stream.id();
+    message.image = image;
+    send(consumer::bytes_of(message));
+}
+
+// False, and the consumer has been told why, when it cannot have the image.
+bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
+                                 const std::shared_ptr<Image>& image) {
+    auto exported = router_.export_image(*image);
+    if (!exported) {
+        const std::string text = "stream " + std::to_string(stream.id()) +
+                                 " cannot be handed out: " + exported.error().text;
+        LOG_WARNING("consumer '%s': %s", name_.c_str(), text.c_str());
+        send_error(ErrorCode::policy, number(Type::attach), text);
+        return false;
+    }
+    consumer::Image message = image->message;
+    message.memory = static_cast<std::uint32_t>(exported->kind);
+    message.run_count = exported->run_count;
+    message.file_count = exported->file_count;
+    if (!refused_) channel_->send(consumer::bytes_of(message), std::move(exported->fds));
+    attachment.images[message.image] = {image, false};
+    return true;
+}
+
+void ConsumerSession::drop_attachment(Stream& stream) {
+    stream.detach(index_);
+    attachments_.erase(stream.id());
+}
+
+// ---- what the consumer says
+
+template <typename Message>
+void ConsumerSession::handle(std::span<const std::byte> bytes) {
+    const auto message = consumer::decode<Message>(bytes);
+    if (!message) {
+        refuse(ErrorCode::protocol, number(Message::kType), message.error().text);
+        return;
+    }
+    on(*message);
+}
+
+void ConsumerSession::message(std::span<const std::byte> bytes) {
+    if (refused_) return;
+    const auto type = consumer::type_of(bytes);
+    if (!type) return refuse(ErrorCode::protocol, 0, type.error().text);
+    if (*type == Type::hello) return on_hello(bytes);
+    if (!greeted_) return refuse(ErrorCode::protocol, number(*type), "the first message is HELLO");
+    switch (*type) {
+        case Type::attach:
+            return handle<consumer::Attach>(bytes);
+        case Type::detach:
+            return handle<consumer::Detach>(bytes);
+        case Type::release:
+            return handle<consumer::Release>(bytes);
+        case Type::presented:
+            return handle<consumer::Presented>(bytes);
+        case Type::configure:
+            return handle<consumer::Configure>(bytes);
+        case Type::close_stream:
+            return handle<consumer::CloseStream>(bytes);
+        case Type::imported:
+            return handle<consumer::Imported>(bytes);
+        case Type::image_done:
+            return handle<consumer::ImageDone>(bytes);
+        case Type::statistics:
+            return handle<consumer::Statistics>(bytes);
+        case Type::query:
+            return handle<consumer::Query>(bytes);
+        default:
+            return refuse(ErrorCode::protocol, number(*type), "unknown type of message");
+    }
+}
+
+void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
+    if (greeted_) return refuse(ErrorCode::protocol, number(Type::hello), "HELLO comes once");
+    constexpr VersionRange kOurs{consumer::kVersionMin, consumer::kVersionMax};
+    const auto theirs = versions_of_hello(bytes);
+    if (theirs && sound(*theirs) && !common_version(*theirs, kOurs)) {
+        return refuse(ErrorCode::version, number(Type::hello),
+                      version_mismatch("consumer protocol", "consumer", *theirs, kOurs));
+    }
+    const auto hello = consumer::decode<consumer::Hello>(bytes);
+    if (!hello) return refuse(ErrorCode::protocol, number(Type::hello), hello.error().text);
+    greeted_ = true;
+    name_ = consumer::get_text(hello->name);
+    auto welcome = consumer::make<consumer::Welcome>();
+    welcome.version = *common_version(*theirs, kOurs);
+    welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
+    consumer::put_text(welcome.broker_version, VDMABUF_VERSION);
+    send(consumer::bytes_of(welcome));
+    for (const auto& [id, stream] : router_.streams()) stream_added(*stream);
+    LOG_INFO("consumer '%s' (pid %u) has come", name_.c_str(), hello->pid);
+}
+
+Stream* ConsumerSession::stream_of(std::uint64_t id, Type request) {
+    Stream* stream = router_.find(id);
+    if (!stream && !router_.was(id)) {
+        refuse(ErrorCode::protocol, number(request), "there has never been such a stream");
+    }
+    return stream;
+}
+
+void ConsumerSession::on(const consumer::Attach& message) {
+    Stream* stream = stream_of(message.stream, Type::attach);
+    if (!stream) return;
+    if (attachments_.contains(stream->id())) {
+        return refuse(ErrorCode::protocol, number(Type::attach), "ATTACH of an attached stream");
+    }
+    Attachment& attachment = attachments_[stream->id()];
+    for (std::uint32_t slot = 0; slot < stream::kMaxSlots; ++slot) {
+        if (!stream->has_image(slot)) continue;
+        if (give_image(*stream, attachment, stream->image(slot))) continue;
+        attachments_.erase(stream->id());
+        return;
+    }
+    stream->attach(index_);
+}
+
+void ConsumerSession::on(const consumer::Detach& message) {
+    Stream* stream = stream_of(message.stream, Type::detach);
+    if (stream && attachments_.contains(stream->id())) {
+        drop_attachment(*stream);
+    } else {
+        attachments_.erase(message.stream);  // of a stream that is over
+    }
+}
+
+void ConsumerSession::on(const consumer::Release& message) {
+    Stream* stream = stream_of(message.stream, Type::release);
+    if (!stream) return;
+    if (stream->release(index_, message.serial) == FramePacer::Answer::unknown) {
+        refuse(ErrorCode::protocol, number(Type::release), "RELEASE of a frame that never was");
+    }
+}
+
+void ConsumerSession::on(const consumer::Presented& message) {
+    Stream* stream = stream_of(message.stream, Type::presented);
+    if (!stream) return;
+    if (stream->presented(index_, message) == FramePacer::Answer::unknown) {
+        refuse(ErrorCode::protocol, number(Type::presented), "PRESENTED of a frame that never was");
+    }
+}
+
+void ConsumerSession::on(const consumer::Configure& message) {
+    Stream* stream = stream_of(message.stream, Type::configure);
+    // The wishes of one that shows nothing are not forwarded: they would outlive it.
+    if (stream && stream->attached(index_)) stream->configure(index_, message);
+}
+
+void ConsumerSession::on(const consumer::CloseStream& message) {
+    if (Stream* stream = stream_of(message.stream, Type::close_stream)) stream->request_close();
+}
+
+void ConsumerSession::on(const consumer::Imported& message) {
+    if (!stream_of(message.stream, Type::imported)) return;
+    const auto attached = attachments_.find(message.stream);
+    if (attached == attachments_.end()) return;
+    const auto held = attached->second.images.find(message.image);
+    if (held == attached->second.images.end()) return;
+    Image& image = *held->second.image;
+    image.path = static_cast<consumer::ImportPath>(message.path);
+    std::copy(std::begin(message.reason), std::end(message.reason), image.reason.begin());
+}
+
+void ConsumerSession::on(const consumer::ImageDone& message) {
+    if (!router_.was(message.stream)) {
+        return refuse(ErrorCode::protocol, number(Type::image_done),
+                      "there has never been such a stream");
+    }
+    const auto attached = attachments_.find(message.stream);
+    if (attached == attachments_.end()) return;
+    const auto held = attached->second.images.find(message.image);
+    if (held == attached->second.images.end()) return;
+    if (!held->second.gone) {
+        return refuse(ErrorCode::protocol, number(Type::image_done),
+                      "IMAGE_DONE before IMAGE_GONE");
+    }
+    attached->second.images.erase(held);
+    if (attached->second.removed && attached->second.images.empty()) attachments_.erase(attached);
+}
+
+void ConsumerSession::on(const consumer::Statistics& message) {
+    Stream* stream = stream_of(message.stream, Type::statistics);
+    const auto attached = attachments_.find(message.stream);
+    if (!stream || attached == attachments_.end()) return;
+    // The consumer counts from its ATTACH on; the stream's sum is over all consumers that it had.
+    Attachment& attachment = attached->second;
+    if (message.cpu_copied_bytes > attachment.copied_bytes) {
+        stream->add_copied_bytes(message.cpu_copied_bytes - attachment.copied_bytes);
+        attachment.copied_bytes = message.cpu_copied_bytes;
+    }
+    stream->set_latency(message.latency_p50_ns, message.latency_p99_ns);
+}
+
+void ConsumerSession::on(const consumer::Query&) {
+    for (const auto& [id, stream] : router_.streams()) {
+        send(consumer::bytes_of(stream->status()));
+        for (std::uint32_t slot = 0; slot < stream::kMaxSlots; ++slot) {
+            if (!stream->has_image(slot)) continue;
+            const Image& image = *stream->image(slot);
+            auto status = consumer::make<consumer::ImageStatus>();
+            status.stream = id;
+            status.image = image.message.image;
+            status.slot = slot;
+            status.width = image.message.width;
+            status.height = image.message.height;
+            status.fourcc = image.message.fourcc;
+            status.modifier = image.message.modifier;
+            status.pitch = image.message.planes[0].pitch;
+            status.buffer_size = image.message.buffer_size;
+            status.run_count = static_cast<std::uint32_t>(image.buffer->memory->runs.size());
+            status.strategy = image.message.strategy;
+            status.path = static_cast<std::uint32_t>(image.path);
+            std::copy(image.reason.begin(), image.reason.end(), std::begin(status.reason));
+            send(consumer::bytes_of(status));
+        }
+    }
+    send(consumer::bytes_of(consumer::make<consumer::QueryDone>()));
+}
+
+}  // namespace vdmabuf::broker

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "runtime/broker/router.hpp"
+#include "runtime/broker/socket_channel.hpp"
+#include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/result.hpp"
+#include "runtime/common/unique_fd.hpp"
+
+namespace vdmabuf::broker {
+
+// One consumer: the consumer protocol's state, and the images whose pages it may still read.
+class ConsumerSession {
+  public:
+    // How long a consumer may keep the images of a stream that has ended.
+    static constexpr std::uint64_t kRemovedImagesNs = 2'000'000'000;
+
+    // `index` is the consumer's among those of the router. `ended` is called once, when the
+    // consumer is gone, and may destroy the session.
+    static Result<std::unique_ptr<ConsumerSession>> create(Router& router, unsigned index,
+                                                           UniqueFd socket,
+                                                           std::function<void()> ended);
+    ~ConsumerSession();
+    ConsumerSession(const ConsumerSession&) = delete;
+    ConsumerSession& operator=(const ConsumerSession&) = delete;
+
+    void send(std::span<const std::byte> message);
+    // Says why, then ends the session.
+    void refuse(stream::ErrorCode code, std::uint32_t request, const std::string& text);
+
+    // ---- of the router
+    void stream_added(Stream& stream);
+    void stream_removed(Stream& stream);
+    void title_changed(Stream& stream);
+    void image_added(Stream& stream, const std::shared_ptr<Image>& image);
+    void image_gone(Stream& stream, std::uint64_t image);
+
+  private:
+    struct HeldImage {
+        std::shared_ptr<Image> image;
+        bool gone = false;  // IMAGE_GONE or STREAM_REMOVED was sent: IMAGE_DONE is awaited
+    };
+    struct Attachment {
+        std::unordered_map<std::uint64_t, HeldImage> images;
+        std::uint64_t copied_bytes = 0;  // of the last STATISTICS
+        bool removed = false;
+    };
+
+    ConsumerSession(Router& router, unsigned index) : router_(router), index_(index) {}
+    void message(std::span<const std::byte> bytes);
+    void on_hello(std::span<const std::byte> bytes);
+    void on(const consumer::Attach& message);
+    void on(const consumer::Detach& message);
+    void on(const consumer::Release& message);
+    void on(const consumer::Presented& message);
+    void on(const consumer::Configure& message);
+    void on(const consumer::CloseStream& message);
+    void on(const consumer::Imported& message);
+    void on(const consumer::ImageDone& message);
+    void on(const consumer::Statistics& message);
+    void on(const consumer::Query& message);
+    template <typename Message>
+    void handle(std::span<const std::byte> bytes);
+
+    // The stream of a message; nullptr when it has gone in the meantime, or, with a protocol error,
+    // when it never was.
+    Stream* stream_of(std::uint64_t id, consumer::Type request);
+    bool give_image(Stream& stream, Attachment& attachment, const std::shared_ptr<Image>& image);
+    void drop_attachment(Stream& stream);
+    void send_error(stream::ErrorCode code, std::uint32_t request, const std::string& text);
+
+    Router& router_;
+    const unsigned index_;
+    std::unique_ptr<SocketChannel> channel_;
+    std::string name_;
+    bool greeted_ = false;
+    bool refused_ = false;
+    std::unordered_map<std::uint64_t, Attachment> attachments_;  // by stream
+    std::shared_ptr<ConsumerSession*> self_;                     // for timers
+};
+
+}  // namespace vdmabuf::broker

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/image_layout.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace vdmabuf::broker {
+namespace {
+
+constexpr std::array kFormats = {
+    Format{fourcc("XR24"), 4}, Format{fourcc("AR24"), 4}, Format{fourcc("XB24"), 4},
+    Format{fourcc("AB24"), 4}, Format{fourcc("AR30"), 4}, Format{fourcc("AB30"), 4},
+    Format{fourcc("XR30"), 4}, Format{fourcc("XB30"), 4}, Format{fourcc("AB4H"), 8},
+    Format{fourcc("RG16"), 2},
+};
+static_assert(kFormats.size() <= stream::kMaxFormats);
+
+Error bad(std::string text) {
+    return Error{EINVAL, "image: " + std::move(text)};
+}
+
+std::string name_of(std::uint32_t code) {
+    char text[5] = {};
+    for (int i = 0; i < 4; ++i) {
+        const auto c = static_cast<char>(code >> (8 * i) & 0xFF);
+        text[i] = c >= 0x20 && c < 0x7F ? c : '?';
+    }
+    return text;
+}
+
+}  // namespace
+
+std::span<const Format> known_formats() {
+    return kFormats;
+}
+
+Status check_layout(const stream::StreamImage& image, std::uint64_t buffer_size) {
+    const auto* format = std::find_if(kFormats.begin(), kFormats.end(), [&](const Format& known) {
+        return known.fourcc == image.fourcc;
+    });
+    if (format == kFormats.end()) {
+        return bad("format '" + name_of(image.fourcc) + "' is not among those of WELCOME");
+    }
+    if (image.modifier != kModifierLinear) return bad("only the LINEAR modifier is served");
+    if (image.plane_count != 1) return bad("the format has one plane");
+    const stream::Plane& plane = image.planes[0];
+    // decode() bounds offset, pitch and extent, but what is checked here must not rest on that.
+    const std::uint64_t row = std::uint64_t{image.width} * format->bytes_per_pixel;
+    if (plane.pitch < row) return bad("pitch is smaller than a row");
+    // Vulkan addresses pixels of a buffer, not bytes.
+    if (plane.pitch % format->bytes_per_pixel || plane.offset % format->bytes_per_pixel) {
+        return bad("pitch and offset are not multiples of a pixel");
+    }
+    std::uint64_t bytes = 0;
+    std::uint64_t end = 0;
+    if (__builtin_mul_overflow(plane.pitch, std::uint64_t{image.height}, &bytes) ||
+        __builtin_add_overflow(plane.offset, bytes, &end) || end > buffer_size) {
+        return bad("it does not lie inside of its buffer");
+    }
+    return {};
+}
+
+}  // namespace vdmabuf::broker

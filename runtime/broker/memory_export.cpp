@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/memory_export.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace vdmabuf::broker {
+namespace {
+
+// A memfd with the runs, sealed: the consumer checks it once and may then trust it.
+Result<UniqueFd> make_run_table(std::span<const consumer::Run> runs) {
+    UniqueFd fd(::memfd_create("vdmabuf-runs", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!fd) return system_error("memfd_create for a run table");
+    auto bytes = std::as_bytes(runs);
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(fd.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return system_error("cannot write a run table");
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return system_error("cannot seal a run table");
+    return fd;
+}
+
+Result<ExportedMemory> export_runs(Buffer& buffer, ReadOnlyFiles& files) {
+    const BufferMemory& memory = *buffer.memory;
+    if (buffer.read_only.empty()) {
+        std::vector<std::shared_ptr<const UniqueFd>> opened;
+        for (const auto& file : memory.files) {
+            auto read_only = files.open(file);
+            if (!read_only) return read_only.error();
+            opened.push_back(std::move(*read_only));
+        }
+        buffer.read_only = std::move(opened);
+    }
+    std::vector<consumer::Run> runs;
+    runs.reserve(memory.runs.size());
+    for (const MemoryRun& run : memory.runs) {
+        consumer::Run entry;
+        entry.file = run.file;
+        entry.offset = run.offset;
+        entry.length = run.length;
+        runs.push_back(entry);
+    }
+    auto table = make_run_table(runs);
+    if (!table) return table.error();
+    ExportedMemory exported;
+    exported.run_count = static_cast<std::uint32_t>(runs.size());
+    exported.file_count = static_cast<std::uint32_t>(buffer.read_only.size());
+    exported.fds.push_back(std::make_shared<const UniqueFd>(std::move(*table)));
+    exported.fds.insert(exported.fds.end(), buffer.read_only.begin(), buffer.read_only.end());
+    return exported;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const UniqueFd>> ReadOnlyFiles::open(
+    const std::shared_ptr<const UniqueFd>& file) {
+    Entry& entry = entries_[file.get()];
+    if (auto known = entry.read_only.lock(); known && entry.source.lock() == file) return known;
+    const std::string path = "/proc/self/fd/" + std::to_string(file->get());
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+        const int code = errno;
+        entries_.erase(file.get());
+        return system_error("cannot open a producer's memory for reading", code);
+    }
+    auto read_only = std::make_shared<const UniqueFd>(std::move(fd));
+    entry = {file, read_only};
+    if (entries_.size() >= purge_at_) {
+        std::erase_if(entries_, [](const auto& item) { return item.second.read_only.expired(); });
+        purge_at_ = std::max<std::size_t>(16, 2 * entries_.size());
+    }
+    return std::shared_ptr<const UniqueFd>(std::move(read_only));
+}
+
+Result<ExportedMemory> export_memory(Buffer& buffer, ReadOnlyFiles& files, bool share_vm_memory) {
+    // Place of MemoryKind::dmabuf: a dmabuf of exactly the buffer's pages (udmabuf), which can be
+    // handed out whatever the configuration says of the whole memory, comes before all below.
+    if (buffer.from_vm && !share_vm_memory) {
+        return Error{EACCES,
+                     "the configuration keeps the VM's memory from consumers (share_vm_memory), "
+                     "and there is no udmabuf to give them the buffer alone"};
+    }
+    return export_runs(buffer, files);
+}
+
+}  // namespace vdmabuf::broker

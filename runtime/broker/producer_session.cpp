@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/producer_session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/broker/image_layout.hpp"
+#include "runtime/broker/version_range.hpp"
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::broker {
+
+using stream::ErrorCode;
+using stream::Type;
+
+ProducerSession::ProducerSession(Router& router, ProducerPort& port, const ProducerInfo& info,
+                                 std::shared_ptr<Quota> quota, Quota::Share connection)
+    : router_(router),
+      port_(port),
+      info_(info),
+      quota_(std::move(quota)),
+      connection_(std::move(connection)),
+      clock_(info.vm.empty()) {}
+
+ProducerSession::~ProducerSession() {
+    if (ping_timer_) router_.loop().cancel(ping_timer_);
+    // Consumers are told of the streams' end; the producer is not there to be told anything.
+    failed_ = true;
+    remove_streams();
+}
+
+void ProducerSession::send(std::span<const std::byte> message) {
+    if (!failed_) port_.send(message);
+}
+
+void ProducerSession::send_error(ErrorCode code, Type request, const std::string& text) {
+    auto message = stream::make<stream::ErrorMessage>();
+    message.code = static_cast<std::uint32_t>(code);
+    message.request = static_cast<std::uint32_t>(request);
+    stream::put_text(message.text, text);
+    send(stream::bytes_of(message));
+    LOG_WARNING("producer '%s' (%s%s, pid %u): %s",
+                app_.empty() ? info_.comm.c_str() : app_.c_str(), info_.vm.empty() ? "" : "VM ",
+                info_.vm.empty() ? "local" : info_.vm.c_str(), info_.pid, text.c_str());
+}
+
+void ProducerSession::over_quota(Type request, const std::string& text) {
+    send_error(ErrorCode::quota, request, text);
+}
+
+void ProducerSession::fail(ErrorCode code, Type request, const std::string& text) {
+    if (failed_) return;
+    send_error(code, request, text);
+    failed_ = true;
+    remove_streams();
+    port_.close(code == ErrorCode::quota    ? CloseReason::quota
+                : code == ErrorCode::policy ? CloseReason::policy
+                                            : CloseReason::protocol);
+}
+
+void ProducerSession::remove_streams() {
+    for (auto& [number, entry] : streams_) {
+        if (entry.stream) router_.remove_stream(*entry.stream);
+    }
+    streams_.clear();
+    live_streams_ = 0;
+}
+
+Created ProducerSession::buffer_created(const stream::BufferId& id,
+                                        std::shared_ptr<const BufferMemory> memory) {
+    if (buffers_.contains(id)) return Created::exists;
+    auto count = quota_->take(Quota::Kind::buffers, 1);
+    auto bytes = quota_->take(Quota::Kind::bytes, memory->size);
+    if (!count || !bytes || memory->files.size() > consumer::kMaxFiles ||
+        memory->runs.size() > consumer::kMaxRuns) {
+        if (refused_buffers_.size() < kMaxRefused) refused_buffers_.insert(id);
+        return Created::quota;
+    }
+    refused_buffers_.erase(id);
+    auto buffer = std::make_shared<Buffer>();
+    buffer->memory = std::move(memory);
+    buffer->from_vm = !info_.vm.empty();
+    buffer->count = std::move(*count);
+    buffer->bytes = std::move(*bytes);
+    buffers_.emplace(id, std::move(buffer));
+    return Created::ok;
+}
+
+bool ProducerSession::buffer_destroyed(const stream::BufferId& id) {
+    return buffers_.erase(id) > 0 || refused_buffers_.erase(id) > 0;
+}
+
+template <typename Message>
+void ProducerSession::handle(std::span<const std::byte> bytes) {
+    const auto message = stream::decode<Message>(bytes);
+    if (!message) return fail(ErrorCode::protocol, Message::kType, message.error().text);
+    on(*message);
+}
+
+void ProducerSession::message(std::span<const std::byte> bytes) {
+    if (failed_) return;
+    const auto type = stream::type_of(bytes);
+    if (!type) return fail(ErrorCode::protocol, Type{}, type.error().text);
+    if (*type == Type::hello) return on_hello(bytes);
+    if (!greeted_) {
+        // A guest's channel may still have messages from before a RESYNC on their way.
+        if (!info_.vm.empty()) return;
+        return fail(ErrorCode::protocol, *type, "the first message is HELLO");
+    }
+    switch (*type) {
+        case Type::stream_create:
+            return handle<stream::StreamCreate>(bytes);
+        case Type::stream_image:
+            return handle<stream::StreamImage>(bytes);
+        case Type::present:
+            return handle<stream::Present>(bytes);
+        case Type::stream_image_gone:
+            return handle<stream::StreamImageGone>(bytes);
+        case Type::stream_title:
+            return handle<stream::StreamTitle>(bytes);
+        case Type::stream_destroy:
+            return handle<stream::StreamDestroy>(bytes);
+        case Type::pong:
+            return handle<stream::Pong>(bytes);
+        default:
+            return fail(ErrorCode::protocol, *type, "unknown type of message");
+    }
+}
+
+void ProducerSession::on_hello(std::span<const std::byte> bytes) {
+    constexpr VersionRange kOurs{stream::kVersionMin, stream::kVersionMax};
+    const auto theirs = versions_of_hello(bytes);
+    if (theirs && sound(*theirs) && !common_version(*theirs, kOurs)) {
+        return fail(ErrorCode::version, Type::hello,
+                    version_mismatch("stream protocol", "producer", *theirs, kOurs));
+    }
+    const auto hello = stream::decode<stream::Hello>(bytes);
+    if (!hello) return fail(ErrorCode::protocol, Type::hello, hello.error().text);
+    // Once more after a RESYNC: the producer starts anew. Its buffers are its transport's matter.
+    remove_streams();
+    greeted_ = true;
+    app_ = stream::get_text(hello->app);
+    if (app_.empty()) app_ = info_.comm;
+    pid_ = info_.pid ? info_.pid : hello->pid;
+
+    auto welcome = stream::make<stream::Welcome>();
+    welcome.version = *common_version(*theirs, kOurs);
+    welcome.max_streams = quota_->streams_per_connection();
+    for (const Format& format : known_formats()) {
+        welcome.formats[welcome.format_count++] = {format.fourcc, 0, kModifierLinear};
+    }
+    send(stream::bytes_of(welcome));
+    if (!clock_.same_clock()) {
+        first_pings_left_ = kFirstPings;
+        ping();
+    }
+}
+
+ProducerSession::Entry* ProducerSession::entry_of(std::uint32_t number, Type request) {
+    const auto found = streams_.find(number);
+    if (found != streams_.end()) return &found->second;
+    fail(ErrorCode::protocol, request, "there is no stream " + std::to_string(number));
+    return nullptr;
+}
+
+void ProducerSession::on(const stream::StreamCreate& message) {
+    if (streams_.contains(message.stream)) {
+        return fail(ErrorCode::protocol, Type::stream_create,
+                    "stream " + std::to_string(message.stream) + " is there already");
+    }
+    if (live_streams_ >= quota_->streams_per_connection()) {
+        if (streams_.size() >= live_streams_ + kMaxRefused) {
+            return fail(ErrorCode::quota, Type::stream_create, "too many streams, again and again");
+        }
+        streams_.emplace(message.stream, Entry{});
+        return over_quota(Type::stream_create, "no more than " + std::to_string(live_streams_) +
+                                                   " streams on one connection");
+    }
+    Stream::Info info;
+    info.vm = info_.vm;
+    info.app = app_;
+    info.app_id = stream::get_text(message.app_id);
+    info.title = stream::get_text(message.title);
+    info.pid = pid_;
+    info.width = message.width;
+    info.height = message.height;
+    Entry entry;
+    entry.stream = &router_.add_stream(*this, message.stream, std::move(info));
+    streams_.emplace(message.stream, entry);
+    ++live_streams_;
+}
+
+void ProducerSession::on(const stream::StreamImage& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_image);
+    if (!entry || !entry->stream) return;
+    const std::uint64_t slot_bit = std::uint64_t{1} << message.slot;
+    if (entry->stream->has_image(message.slot) || (entry->refused_slots & slot_bit)) {
+        return fail(ErrorCode::protocol, Type::stream_image, "the slot has an image already");
+    }
+    const auto buffer = buffers_.find(message.buffer);
+    if (buffer == buffers_.end()) {
+        if (!refused_buffers_.contains(message.buffer)) {
+            return fail(ErrorCode::protocol, Type::stream_image, "there is no such buffer");
+        }
+        entry->refused_slots |= slot_bit;  // the refusal of the buffer has been told
+        return;
+    }
+    if (const auto status = check_layout(message, buffer->second->memory->size); !status) {
+        return fail(ErrorCode::protocol, Type::stream_image, status.error().text);
+    }
+    auto share = quota_->take(Quota::Kind::images, 1);
+    if (!share) {
+        entry->refused_slots |= slot_bit;
+        return over_quota(Type::stream_image,
+                          "no more than " + std::to_string(quota_->limit(Quota::Kind::images)) +
+                              " images, those that consumers hold included");
+    }
+    auto image = std::make_shared<Image>();
+    image->buffer = buffer->second;
+    image->quota = std::move(*share);
+    image->message = consumer::make<consumer::Image>();
+    image->message.slot = message.slot;
+    image->message.width = message.width;
+    image->message.height = message.height;
+    image->message.fourcc = message.fourcc;
+    image->message.modifier = message.modifier;
+    image->message.flags = message.flags;
+    image->message.colour_space = message.colour_space;
+    image->message.strategy = message.strategy;
+    image->message.plane_count = message.plane_count;
+    std::copy(std::begin(message.planes), std::end(message.planes),
+              std::begin(image->message.planes));
+    image->message.buffer_size = buffer->second->memory->size;
+    router_.add_image(*entry->stream, std::move(image));
+}
+
+void ProducerSession::on(const stream::Present& message) {
+    const std::uint64_t received = now_ns();
+    Entry* entry = entry_of(message.stream, Type::present);
+    if (!entry) return;
+    if (!entry->stream || (entry->refused_slots >> message.slot & 1)) {
+        return release_refused(message);
+    }
+    if (const auto status = entry->stream->present(message, received); !status) {
+        return fail(ErrorCode::protocol, Type::present, status.error().text);
+    }
+    presented_since_ping_ = true;
+    if (!clock_.same_clock() && !ping_timer_ && ping_sent_ns_ == 0) ping_later();
+}
+
+// A frame of what a quota refused: given back at once, so that no app waits for it.
+void ProducerSession::release_refused(const stream::Present& message) {
+    auto presented = stream::make<stream::Presented>();
+    presented.stream = message.stream;
+    presented.serial = message.serial;
+    send(stream::bytes_of(presented));
+    auto release = stream::make<stream::Release>();
+    release.stream = message.stream;
+    release.slot = message.slot;
+    release.serial = message.serial;
+    send(stream::bytes_of(release));
+}
+
+void ProducerSession::on(const stream::StreamImageGone& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_image_gone);
+    if (!entry || !entry->stream) return;
+    const std::uint64_t slot_bit = std::uint64_t{1} << message.slot;
+    if (entry->refused_slots & slot_bit) {
+        entry->refused_slots &= ~slot_bit;
+        return;
+    }
+    if (!entry->stream->has_image(message.slot)) {
+        return fail(ErrorCode::protocol, Type::stream_image_gone, "the slot has no image");
+    }
+    router_.remove_image(*entry->stream, message.slot);
+}
+
+void ProducerSession::on(const stream::StreamTitle& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_title);
+    if (entry && entry->stream) {
+        router_.set_title(*entry->stream, stream::get_text(message.title));
+    }
+}
+
+void ProducerSession::on(const stream::StreamDestroy& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_destroy);
+    if (!entry) return;
+    if (entry->stream) {
+        router_.remove_stream(*entry->stream);
+        --live_streams_;
+    }
+    streams_.erase(message.stream);
+}
+
+// ---- the clock
+
+void ProducerSession::on(const stream::Pong& message) {
+    // An answer that is not awaited is old (from before a RESYNC), and of no use.
+    if (ping_sent_ns_ == 0 || message.token != ping_token_) return;
+    clock_.add_sample(ping_sent_ns_, now_ns(), message.producer_ns);
+    ping_sent_ns_ = 0;
+    if (first_pings_left_ > 0) {
+        ping();
+    } else {
+        ping_later();
+    }
+}
+
+void ProducerSession::ping() {
+    if (failed_) return;
+    if (first_pings_left_ > 0) --first_pings_left_;
+    presented_since_ping_ = false;
+    auto message = stream::make<stream::Ping>();
+    message.token = ++ping_token_;
+    ping_sent_ns_ = now_ns();
+    send(stream::bytes_of(message));
+    // Also the time limit of the answer: a lost PING must not end the series.
+    ping_later();
+}
+
+// A connection without frames needs no clock, and must cost nothing.
+void ProducerSession::ping_later() {
+    if (ping_timer_) return;
+    ping_timer_ = router_.loop().at(now_ns() + kPingNs, [this] {
+        ping_timer_ = 0;
+        ping_sent_ns_ = 0;
+        if (presented_since_ping_) ping();
+    });
+}
+
+}  // namespace vdmabuf::broker

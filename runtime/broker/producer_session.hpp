@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+
+#include "runtime/broker/clock_offset.hpp"
+#include "runtime/broker/producer_port.hpp"
+#include "runtime/broker/quota.hpp"
+#include "runtime/broker/router.hpp"
+#include "runtime/common/stream_messages.hpp"
+
+namespace vdmabuf::broker {
+
+// One producer: the stream protocol's state, whatever carries its messages. It never trusts what it
+// is told: the first message that does not fit ends the session.
+class ProducerSession final : public ProducerLink {
+  public:
+    static constexpr std::uint64_t kPingNs = 5'000'000'000;
+    // PINGs in a row after WELCOME, so that the first frames have a usable clock.
+    static constexpr unsigned kFirstPings = 4;
+
+    ProducerSession(Router& router, ProducerPort& port, const ProducerInfo& info,
+                    std::shared_ptr<Quota> quota, Quota::Share connection);
+    ~ProducerSession() override;
+    ProducerSession(const ProducerSession&) = delete;
+    ProducerSession& operator=(const ProducerSession&) = delete;
+
+    // As the calls of PortHandler.
+    void message(std::span<const std::byte> bytes);
+    Created buffer_created(const stream::BufferId& id, std::shared_ptr<const BufferMemory> memory);
+    bool buffer_destroyed(const stream::BufferId& id);
+
+    void send(std::span<const std::byte> message) override;
+    const ClockOffset& clock() const override { return clock_; }
+
+  private:
+    // A stream or an image that a quota refused. What the producer had sent about it before it
+    // could know is no mistake of its.
+    struct Entry {
+        Stream* stream = nullptr;  // nullptr: refused
+        std::uint64_t refused_slots = 0;
+    };
+    static constexpr std::size_t kMaxRefused = 1024;
+
+    template <typename Message>
+    void handle(std::span<const std::byte> bytes);
+    void on_hello(std::span<const std::byte> bytes);
+    void on(const stream::StreamCreate& message);
+    void on(const stream::StreamImage& message);
+    void on(const stream::Present& message);
+    void on(const stream::StreamImageGone& message);
+    void on(const stream::StreamTitle& message);
+    void on(const stream::StreamDestroy& message);
+    void on(const stream::Pong& message);
+
+    Entry* entry_of(std::uint32_t number, stream::Type request);
+    void release_refused(const stream::Present& message);
+    void remove_streams();
+    void send_error(stream::ErrorCode code, stream::Type request, const std::string& text);
+    void over_quota(stream::Type request, const std::string& text);
+    void fail(stream::ErrorCode code, stream::Type request, const std::string& text);
+    void ping();
+    void ping_later();
+
+    Router& router_;
+    ProducerPort& port_;
+    const ProducerInfo info_;
+    const std::shared_ptr<Quota> quota_;
+    const Quota::Share connection_;
+    ClockOffset clock_;
+    bool greeted_ = false;
+    bool failed_ = false;
+    std::uint32_t pid_ = 0;
+    std::string app_;
+    std::unordered_map<std::uint32_t, Entry> streams_;
+    std::size_t live_streams_ = 0;
+    std::map<stream::BufferId, std::shared_ptr<Buffer>> buffers_;
+    std::set<stream::BufferId> refused_buffers_;
+
+    std::uint64_t ping_token_ = 0;
+    std::uint64_t ping_sent_ns_ = 0;  // 0: no PONG is awaited
+    unsigned first_pings_left_ = 0;
+    bool presented_since_ping_ = false;
+    EventLoop::TimerId ping_timer_ = 0;
+};
+
+}  // namespace vdmabuf::broker

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/router.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/broker/consumer_session.hpp"
+#include "runtime/common/clock.hpp"
+
+namespace vdmabuf::broker {
+
+Result<std::unique_ptr<Router>> Router::create(EventLoop& loop, bool share_vm_memory) {
+    std::unique_ptr<Router> router(new Router(loop, share_vm_memory));
+    Router* self = router.get();
+    auto timer = WakeTimer::create(loop, [self] { self->on_wake(); });
+    if (!timer) return timer.error();
+    router->timer_ = std::move(*timer);
+    return router;
+}
+
+Router::~Router() = default;
+
+Stream& Router::add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info) {
+    const std::uint64_t id = next_stream_++;
+    auto added = std::make_unique<Stream>(*this, producer, id, number, std::move(info));
+    Stream& stream = *added;
+    streams_.emplace(id, std::move(added));
+    // schedule() must not allocate.
+    if (scheduled_.capacity() < streams_.size()) scheduled_.reserve(2 * streams_.size());
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->stream_added(stream);
+    }
+    return stream;
+}
+
+void Router::remove_stream(Stream& stream) {
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->stream_removed(stream);
+    }
+    std::erase(scheduled_, &stream);
+    streams_.erase(stream.id());
+}
+
+void Router::set_title(Stream& stream, const std::string& title) {
+    stream.set_title(title);
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->title_changed(stream);
+    }
+}
+
+void Router::add_image(Stream& stream, std::shared_ptr<Image> image) {
+    image->message.image = next_image_++;
+    image->message.stream = stream.id();
+    image->frame = consumer::make<consumer::Frame>();
+    image->frame.stream = stream.id();
+    image->frame.image = image->message.image;
+    const std::uint32_t slot = image->message.slot;
+    stream.set_image(slot, image);
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->image_added(stream, image);
+    }
+}
+
+void Router::remove_image(Stream& stream, std::uint32_t slot) {
+    const std::uint64_t image = stream.image(slot)->message.image;
+    // First the pacer: no FRAME of the image may follow its IMAGE_GONE.
+    stream.remove_image(slot);
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->image_gone(stream, image);
+    }
+}
+
+unsigned Router::free_index(unsigned limit) const {
+    for (unsigned i = 0; i < std::min(limit, FramePacer::kMaxConsumers); ++i) {
+        if (!consumers_[i]) return i;
+    }
+    return FramePacer::kMaxConsumers;
+}
+
+void Router::add_consumer(unsigned index, ConsumerSession& session) {
+    consumers_[index] = &session;
+}
+
+void Router::remove_consumer(unsigned index) {
+    for (auto& [id, stream] : streams_) {
+        if (stream->attached(index)) stream->detach(index);
+    }
+    consumers_[index] = nullptr;
+}
+
+Stream* Router::find(std::uint64_t id) {
+    const auto found = streams_.find(id);
+    return found == streams_.end() ? nullptr : found->second.get();
+}
+
+Result<ExportedMemory> Router::export_image(Image& image) {
+    return export_memory(*image.buffer, read_only_files_, share_vm_memory_);
+}
+
+void Router::send_to(unsigned consumer, std::span<const std::byte> message) {
+    if (consumers_[consumer]) consumers_[consumer]->send(message);
+}
+
+void Router::schedule(Stream& stream) {
+    const std::uint64_t deadline = stream.deadline_ns();
+    if (deadline == 0) return;
+    if (!stream.scheduled) {
+        stream.scheduled = true;
+        scheduled_.push_back(&stream);
+    }
+    timer_->arm(deadline);
+}
+
+void Router::on_wake() {
+    const std::uint64_t now = now_ns();
+    std::uint64_t next = 0;
+    for (std::size_t i = 0; i < scheduled_.size();) {
+        Stream& stream = *scheduled_[i];
+        std::uint64_t deadline = stream.deadline_ns();
+        if (deadline != 0 && deadline <= now) {
+            stream.tick();
+            deadline = stream.deadline_ns();
+        }
+        if (deadline == 0) {
+            stream.scheduled = false;
+            scheduled_[i] = scheduled_.back();
+            scheduled_.pop_back();
+            continue;
+        }
+        if (next == 0 || deadline < next) next = deadline;
+        ++i;
+    }
+    if (next != 0) timer_->arm(next);
+}
+
+}  // namespace vdmabuf::broker

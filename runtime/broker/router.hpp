@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/broker/broker.hpp"
+#include "runtime/broker/memory_export.hpp"
+#include "runtime/broker/stream.hpp"
+#include "runtime/broker/wake_timer.hpp"
+#include "runtime/common/event_loop.hpp"
+#include "runtime/common/result.hpp"
+
+namespace vdmabuf::broker {
+
+class ConsumerSession;
+
+// What lies between producers and consumers: all streams, all consumers by index, numbers that are
+// never used twice, and the one timer. Streams and consumers are added and removed only between the
+// calls of a pacer, never from within one.
+class Router {
+  public:
+    static Result<std::unique_ptr<Router>> create(EventLoop& loop, bool share_vm_memory);
+    ~Router();
+
+    EventLoop& loop() { return loop_; }
+
+    // ---- producers
+    Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
+    void remove_stream(Stream& stream);
+    void set_title(Stream& stream, const std::string& title);
+    // Gives the image its number and shows it to the consumers that are attached.
+    void add_image(Stream& stream, std::shared_ptr<Image> image);
+    void remove_image(Stream& stream, std::uint32_t slot);
+
+    // ---- consumers
+    // Lowest free index, or FramePacer::kMaxConsumers when there is none below `limit`.
+    unsigned free_index(unsigned limit) const;
+    void add_consumer(unsigned index, ConsumerSession& session);
+    void remove_consumer(unsigned index);
+    // nullptr when there is none of this number.
+    Stream* find(std::uint64_t id);
+    // Whether a stream of this number has ever been.
+    bool was(std::uint64_t id) const { return id != 0 && id < next_stream_; }
+    const std::map<std::uint64_t, std::unique_ptr<Stream>>& streams() const { return streams_; }
+    Result<ExportedMemory> export_image(Image& image);
+    void send_to(unsigned consumer, std::span<const std::byte> message);
+
+    // To be called after every call of a stream that may have changed its deadline.
+    void schedule(Stream& stream);
+
+  private:
+    explicit Router(EventLoop& loop, bool share_vm_memory)
+        : loop_(loop), share_vm_memory_(share_vm_memory) {}
+    void on_wake();
+
+    EventLoop& loop_;
+    const bool share_vm_memory_;
+    ReadOnlyFiles read_only_files_;
+    std::unique_ptr<WakeTimer> timer_;
+    std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
+    std::vector<Stream*> scheduled_;  // those with a deadline; its capacity is one for each stream
+    std::array<ConsumerSession*, FramePacer::kMaxConsumers> consumers_{};
+    std::uint64_t next_stream_ = 1;
+    std::uint64_t next_image_ = 1;
+};
+
+}  // namespace vdmabuf::broker

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/broker/stream.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/broker/router.hpp"
+#include "runtime/common/clock.hpp"
+
+namespace vdmabuf::broker {
+namespace {
+
+// The part of a rectangle that lies in the image, so that no consumer reads or draws beside it.
+stream::Rect clip(const stream::Rect& rect, std::uint32_t width, std::uint32_t height) {
+    stream::Rect clipped;
+    clipped.x = std::min(rect.x, width);
+    clipped.y = std::min(rect.y, height);
+    clipped.width = std::min(rect.width, width - clipped.x);
+    clipped.height = std::min(rect.height, height - clipped.y);
+    return clipped;
+}
+
+}  // namespace
+
+Stream::Stream(Router& router, ProducerLink& producer, std::uint64_t id, std::uint32_t number,
+               Info info)
+    : router_(router), producer_(producer), id_(id), number_(number), info_(std::move(info)) {}
+
+void Stream::set_image(std::uint32_t slot, std::shared_ptr<Image> image) {
+    images_[slot] = std::move(image);
+}
+
+void Stream::remove_image(std::uint32_t slot) {
+    pacer_.withdraw(slot, now_ns());
+    images_[slot].reset();
+    router_.schedule(*this);
+}
+
+Status Stream::present(const stream::Present& message, std::uint64_t received_ns) {
+    if (!images_[message.slot]) return Error{EPROTO, "PRESENT of a slot without an image"};
+    if (pacer_.busy(message.slot)) return Error{EPROTO, "PRESENT of a slot that is not released"};
+    if (message.serial <= pacer_.newest_serial()) {
+        return Error{EPROTO, "PRESENT with a serial that is not greater than the last one"};
+    }
+    Image& image = *images_[message.slot];
+    const ClockOffset& clock = producer_.clock();
+    ++frames_presented_;
+    last_present_ns_ = received_ns;
+    last_mode_ = message.mode;
+    producer_copied_bytes_ += message.cpu_copied_bytes;
+
+    consumer::Frame& frame = image.frame;
+    frame.serial = message.serial;
+    frame.mode = message.mode;
+    frame.sent_ns = clock.stamp_to_host(message.sent_ns, received_ns);
+    frame.gpu_done_ns = clock.stamp_to_host(message.gpu_done_ns, received_ns);
+    frame.called_ns = clock.stamp_to_host(message.called_ns, received_ns);
+    // In the order of the stages, so that nobody's subtraction goes below zero.
+    if (frame.sent_ns) frame.gpu_done_ns = std::min(frame.gpu_done_ns, frame.sent_ns);
+    const std::uint64_t next = frame.gpu_done_ns ? frame.gpu_done_ns : frame.sent_ns;
+    if (next) frame.called_ns = std::min(frame.called_ns, next);
+    frame.received_ns = received_ns;
+    frame.presented_count = frames_presented_;
+    frame.cpu_copied_bytes = message.cpu_copied_bytes;
+    frame.damage_count = message.damage_count;
+    for (std::size_t i = 0; i < stream::kMaxDamage; ++i) {
+        frame.damage[i] = i < message.damage_count
+                              ? clip(message.damage[i], image.message.width, image.message.height)
+                              : stream::Rect{};
+    }
+
+    FramePacer::Arrival arrival;
+    arrival.slot = message.slot;
+    arrival.serial = message.serial;
+    arrival.mode = static_cast<stream::PresentMode>(message.mode);
+    arrival.target_ns = clock.target_to_host(message.target_ns, received_ns);
+    pacer_.present(arrival, received_ns);
+    router_.schedule(*this);
+    return {};
+}
+
+void Stream::attach(unsigned consumer) {
+    pacer_.attach(consumer, now_ns());
+    router_.schedule(*this);
+}
+
+void Stream::detach(unsigned consumer) {
+    pacer_.detach(consumer, now_ns());
+    if (configured_by_ == consumer) {
+        // Nobody would ever say that the window is visible again.
+        configured_by_ = FramePacer::kMaxConsumers;
+        auto message = stream::make<stream::Configure>();
+        message.stream = number_;
+        producer_.send(stream::bytes_of(message));
+    }
+    router_.schedule(*this);
+}
+
+FramePacer::Answer Stream::release(unsigned consumer, std::uint64_t serial) {
+    return pacer_.release(consumer, serial);
+}
+
+FramePacer::Answer Stream::presented(unsigned consumer, const consumer::Presented& message) {
+    const std::uint64_t now = now_ns();
+    // A refresh to come may be announced, but no more than a second of it is believed.
+    std::uint64_t time = message.time_ns ? message.time_ns : now;
+    time = std::clamp(time, now - std::min(now, kNsPerSecond), now + kNsPerSecond);
+    const bool shown = message.flags & stream::kPresentedShown;
+    const auto answer =
+        pacer_.presented(consumer, message.serial, shown, time, message.refresh_ns, now);
+    router_.schedule(*this);
+    return answer;
+}
+
+void Stream::configure(unsigned consumer, const consumer::Configure& wish) {
+    configured_by_ = consumer;
+    auto message = stream::make<stream::Configure>();
+    message.stream = number_;
+    message.flags = wish.flags;
+    message.width = wish.width;
+    message.height = wish.height;
+    message.refresh_ns = wish.refresh_ns;
+    producer_.send(stream::bytes_of(message));
+}
+
+void Stream::request_close() {
+    auto message = stream::make<stream::Close>();
+    message.stream = number_;
+    producer_.send(stream::bytes_of(message));
+}
+
+void Stream::set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns) {
+    latency_p50_ns_ = p50_ns;
+    latency_p99_ns_ = p99_ns;
+}
+
+void Stream::tick() {
+    pacer_.tick(now_ns());
+}
+
+void Stream::on_frame(unsigned consumer, std::uint32_t slot) {
+    consumer::Frame& frame = images_[slot]->frame;
+    frame.forwarded_ns = now_ns();
+    router_.send_to(consumer, consumer::bytes_of(frame));
+}
+
+void Stream::on_release(std::uint32_t slot, std::uint64_t serial) {
+    auto message = stream::make<stream::Release>();
+    message.stream = number_;
+    message.slot = slot;
+    message.serial = serial;
+    producer_.send(stream::bytes_of(message));
+}
+
+void Stream::on_presented(std::uint64_t serial, bool shown, std::uint64_t time_ns,
+                          std::uint64_t refresh_ns) {
+    auto message = stream::make<stream::Presented>();
+    message.stream = number_;
+    message.flags = shown ? stream::kPresentedShown : 0;
+    message.serial = serial;
+    message.time_ns = producer_.clock().to_producer(time_ns);
+    message.refresh_ns = refresh_ns;
+    producer_.send(stream::bytes_of(message));
+}
+
+consumer::StreamAdded Stream::added_message() const {
+    auto message = consumer::make<consumer::StreamAdded>();
+    message.stream = id_;
+    message.width = info_.width;
+    message.height = info_.height;
+    message.pid = info_.pid;
+    consumer::put_text(message.vm, info_.vm);
+    consumer::put_text(message.app, info_.app);
+    consumer::put_text(message.app_id, info_.app_id);
+    consumer::put_text(message.title, info_.title);
+    return message;
+}
+
+consumer::StreamStatus Stream::status() const {
+    auto message = consumer::make<consumer::StreamStatus>();
+    const FramePacer::Counters& counters = pacer_.counters();
+    message.stream = id_;
+    message.width = info_.width;
+    message.height = info_.height;
+    message.pid = info_.pid;
+    message.consumers = consumers();
+    message.frames_presented = frames_presented_;
+    message.frames_released = counters.released;
+    message.frames_skipped = counters.skipped;
+    message.frames_shown = counters.shown;
+    message.producer_copied_bytes = producer_copied_bytes_;
+    message.broker_copied_bytes = broker_copied_bytes_;
+    message.consumer_copied_bytes = consumer_copied_bytes_;
+    message.latency_p50_ns = latency_p50_ns_;
+    message.latency_p99_ns = latency_p99_ns_;
+    message.last_present_ns = last_present_ns_;
+    message.mode = last_mode_;
+    consumer::put_text(message.vm, info_.vm);
+    consumer::put_text(message.app, info_.app);
+    consumer::put_text(message.app_id, info_.app_id);
+    consumer::put_text(message.title, info_.title);
+    return message;
+}
+
+}  // namespace vdmabuf::broker

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/consumer/client.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+#include "runtime/common/seqpacket.hpp"
+
+namespace vdmabuf::consumer {
+namespace {
+
+constexpr std::uint64_t kFirstRetryNs = 50 * kNsPerMs;
+constexpr std::uint64_t kLastRetryNs = 500 * kNsPerMs;
+// A broker that takes none of this many messages has stopped working.
+constexpr std::size_t kMaxOutgoing = 8192;
+// Messages per wake-up, so that a busy broker does not starve the timers of the loop.
+constexpr int kMaxBatch = 64;
+
+Error broken(const char* what) {
+    return Error{EPROTO, std::string("the broker breaks the protocol: ") + what};
+}
+
+}  // namespace
+
+Result<std::string> default_socket_path() {
+    auto directory = runtime_directory(false);
+    if (!directory) return directory.error();
+    return *directory + "/consumer.sock";
+}
+
+Client::Client(EventLoop& loop, Options options, ClientListener& listener)
+    : loop_(loop), options_(std::move(options)), listener_(listener), retry_ns_(kFirstRetryNs) {
+    retry_timer_ = loop_.at(0, [this] {
+        retry_timer_ = 0;
+        connect();
+    });
+}
+
+Client::~Client() {
+    if (retry_timer_ != 0) loop_.cancel(retry_timer_);
+    if (socket_) loop_.remove(socket_.get());
+}
+
+void Client::adopt(UniqueFd socket) {
+    if (retry_timer_ != 0) loop_.cancel(retry_timer_);
+    retry_timer_ = 0;
+    reconnects_ = false;
+    socket_ = std::move(socket);
+    start();
+}
+
+void Client::connect() {
+    auto socket = connect_to(options_.socket_path, SOCK_SEQPACKET);
+    if (!socket) {
+        if (socket.error().text != last_error_) {
+            last_error_ = socket.error().text;
+            LOG_INFO("waiting for a broker: %s", last_error_.c_str());
+        }
+        connect_later();
+        return;
+    }
+    last_error_.clear();
+    socket_ = std::move(*socket);
+    start();
+}
+
+void Client::connect_later() {
+    if (!reconnects_) return;
+    retry_timer_ = loop_.at(now_ns() + retry_ns_, [this] {
+        retry_timer_ = 0;
+        connect();
+    });
+    retry_ns_ = std::min(retry_ns_ * 2, kLastRetryNs);
+}
+
+void Client::start() {
+    const Status added =
+        loop_.add(socket_.get(), EPOLLIN, [this](std::uint32_t events) { on_socket(events); });
+    if (!added) {
+        socket_.reset();
+        LOG_ERROR("%s", added.error().text.c_str());
+        connect_later();
+        return;
+    }
+    auto hello = make<Hello>();
+    hello.pid = static_cast<std::uint32_t>(::getpid());
+    put_text(hello.name, options_.name);
+    send(hello);
+}
+
+void Client::drop(const std::string& reason) {
+    if (!socket_) return;
+    LOG_INFO("connection to the broker ended: %s", reason.c_str());
+    loop_.remove(socket_.get());
+    socket_.reset();
+    outgoing_.clear();
+    streams_.clear();
+    // A broker that is gone before it said WELCOME is not worth a quick retry.
+    if (welcomed_) retry_ns_ = kFirstRetryNs;
+    welcomed_ = false;
+    connect_later();
+    listener_.disconnected(reason);
+}
+
+void Client::on_socket(std::uint32_t events) {
+    if (events & EPOLLOUT && !flush()) return;
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
+    for (int i = 0; i < kMaxBatch && socket_; ++i) {
+        if (!receive_one()) return;
+    }
+}
+
+bool Client::receive_one() {
+    std::array<std::byte, stream::kMaxMessage> buffer{};
+    auto message = receive_message(socket_.get(), buffer);
+    if (!message) {
+        const int code = message.error().code;
+        if (code != EAGAIN && code != EWOULDBLOCK) drop(message.error().text);
+        return false;
+    }
+    if (message->size == 0) {
+        drop("closed by the broker");
+        return false;
+    }
+    const std::span<const std::byte> bytes(buffer.data(), message->size);
+    const Status handled = handle(bytes, std::move(message->fds));
+    if (handled) return true;
+    LOG_WARNING("%s", handled.error().text.c_str());
+    drop(handled.error().text);
+    return false;
+}
+
+Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
+    auto type = type_of(bytes);
+    if (!type) return type.error();
+    if (*type != Type::image && !fds.empty()) return broken("a message with descriptors");
+    if (*type == Type::error) {
+        auto m = decode<ErrorMessage>(bytes);
+        if (!m) return m.error();
+        LOG_ERROR("the broker says: %s", get_text(m->text).c_str());
+        return {};  // what it means for the connection, the broker does
+    }
+    if (!welcomed_) {
+        if (*type != Type::welcome) return broken("something before WELCOME");
+        auto m = decode<Welcome>(bytes);
+        if (!m) return m.error();
+        if (m->version < kVersionMin || m->version > kVersionMax) {
+            return broken("WELCOME with a version that was not offered");
+        }
+        welcomed_ = true;
+        LOG_INFO("connected to broker %s (process %u)", get_text(m->broker_version).c_str(),
+                 m->broker_pid);
+        listener_.connected(*m);
+        return {};
+    }
+    switch (*type) {
+        case Type::stream_added: {
+            auto m = decode<StreamAdded>(bytes);
+            if (!m) return m.error();
+            if (streams_.size() >= options_.max_streams) return broken("too many streams");
+            if (!streams_.try_emplace(m->stream).second) return broken("a stream added twice");
+            listener_.stream_added(*m);
+            return {};
+        }
+        case Type::stream_removed: {
+            auto m = decode<StreamRemoved>(bytes);
+            if (!m) return m.error();
+            if (streams_.erase(m->stream) == 0) return broken("an unknown stream removed");
+            listener_.stream_removed(m->stream);
+            return {};
+        }
+        case Type::stream_title: {
+            auto m = decode<StreamTitle>(bytes);
+            if (!m) return m.error();
+            if (!streams_.contains(m->stream)) return broken("title of an unknown stream");
+            listener_.stream_title(m->stream, get_text(m->title));
+            return {};
+        }
+        case Type::image:
+            return handle_image(bytes, std::move(fds));
+        case Type::image_gone: {
+            auto m = decode<ImageGone>(bytes);
+            if (!m) return m.error();
+            const auto stream = streams_.find(m->stream);
+            if (stream == streams_.end()) return broken("IMAGE_GONE of an unknown stream");
+            if (!stream->second.attached) return {};  // sent before our DETACH arrived
+            Known& known = stream->second;
+            if (!known.images.contains(m->image) || !known.gone.insert(m->image).second) {
+                return broken("IMAGE_GONE of an unknown image");
+            }
+            listener_.image_gone(m->stream, m->image);
+            return {};
+        }
+        case Type::frame:
+            return handle_frame(bytes);
+        case Type::stream_status: {
+            auto m = decode<StreamStatus>(bytes);
+            if (!m) return m.error();
+            listener_.stream_status(*m);
+            return {};
+        }
+        case Type::image_status: {
+            auto m = decode<ImageStatus>(bytes);
+            if (!m) return m.error();
+            listener_.image_status(*m);
+            return {};
+        }
+        case Type::query_done: {
+            auto m = decode<QueryDone>(bytes);
+            if (!m) return m.error();
+            listener_.query_done();
+            return {};
+        }
+        default:
+            return broken("a message that only consumers send, or of unknown type");
+    }
+}
+
+Status Client::handle_image(std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
+    auto m = decode<Image>(bytes);
+    if (!m) return m.error();
+    const auto stream = streams_.find(m->stream);
+    if (stream == streams_.end()) return broken("IMAGE of an unknown stream");
+    if (!stream->second.attached) return {};  // sent before our DETACH arrived
+    Known& known = stream->second;
+    if (known.images.size() >= options_.max_images) return broken("too many images");
+    if (!known.images.insert(m->image).second) return broken("an image announced twice");
+    auto files = take_buffer(*m, std::move(fds));
+    if (!files) return files.error();
+    listener_.image(*m, std::move(*files));
+    return {};
+}
+
+Status Client::handle_frame(std::span<const std::byte> bytes) {
+    auto m = decode<Frame>(bytes);
+    if (!m) return m.error();
+    const auto stream = streams_.find(m->stream);
+    if (stream == streams_.end()) return broken("FRAME of an unknown stream");
+    if (!stream->second.attached) return {};  // sent before our DETACH arrived
+    const Known& known = stream->second;
+    if (!known.images.contains(m->image) || known.gone.contains(m->image)) {
+        return broken("FRAME of an unknown image");
+    }
+    listener_.frame(*m);
+    return {};
+}
+
+template <typename Message>
+void Client::send(const Message& message) {
+    send_bytes(bytes_of(message));
+}
+
+void Client::send_bytes(std::span<const std::byte> bytes) {
+    if (!socket_) return;
+    if (outgoing_.empty()) {
+        const int failed = send_message(socket_.get(), bytes);
+        // Anything but a full socket is seen, and handled, by the next read.
+        if (failed != EAGAIN && failed != EWOULDBLOCK && failed != ENOBUFS) return;
+        static_cast<void>(loop_.modify(socket_.get(), EPOLLIN | EPOLLOUT));
+    }
+    if (outgoing_.size() >= kMaxOutgoing) {
+        // The end of the socket, not drop(): the caller may be inside of a listener's call.
+        ::shutdown(socket_.get(), SHUT_RDWR);
+        return;
+    }
+    outgoing_.emplace_back(bytes.begin(), bytes.end());
+}
+
+bool Client::flush() {
+    while (!outgoing_.empty()) {
+        const int failed = send_message(socket_.get(), outgoing_.front());
+        if (failed == EAGAIN || failed == EWOULDBLOCK || failed == ENOBUFS) return true;
+        if (failed != 0) {
+            drop(std::string("send: ") + std::strerror(failed));
+            return false;
+        }
+        outgoing_.pop_front();
+    }
+    static_cast<void>(loop_.modify(socket_.get(), EPOLLIN));
+    return true;
+}
+
+void Client::attach(std::uint64_t stream) {
+    const auto found = streams_.find(stream);
+    if (found == streams_.end() || found->second.attached) return;
+    found->second.attached = true;
+    auto m = make<Attach>();
+    m.stream = stream;
+    send(m);
+}
+
+void Client::detach(std::uint64_t stream) {
+    const auto found = streams_.find(stream);
+    if (found == streams_.end() || !found->second.attached) return;
+    found->second = Known{};
+    auto m = make<Detach>();
+    m.stream = stream;
+    send(m);
+}
+
+void Client::release(std::uint64_t stream, std::uint64_t serial) {
+    auto m = make<Release>();
+    m.stream = stream;
+    m.serial = serial;
+    send(m);
+}
+
+void Client::presented(std::uint64_t stream, std::uint64_t serial, std::uint64_t time_ns,
+                       std::uint64_t refresh_ns, bool shown) {
+    auto m = make<Presented>();
+    m.stream = stream;
+    m.serial = serial;
+    m.time_ns = time_ns;
+    m.refresh_ns = refresh_ns;
+    m.flags = shown ? stream::kPresentedShown : 0;
+    send(m);
+}
+
+void Client::configure(std::uint64_t stream, std::uint32_t width, std::uint32_t height,
+                       std::uint64_t refresh_ns, bool occluded) {
+    auto m = make<Configure>();
+    m.stream = stream;
+    m.width = std::min(width, stream::kMaxExtent);
+    m.height = std::min(height, stream::kMaxExtent);
+    m.refresh_ns = refresh_ns;
+    m.flags = occluded ? stream::kConfigureOccluded : 0;
+    send(m);
+}
+
+void Client::close_stream(std::uint64_t stream) {
+    auto m = make<CloseStream>();
+    m.stream = stream;
+    send(m);
+}
+
+void Client::imported(std::uint64_t stream, std::uint64_t image, ImportPath path,
+                      const std::string& reason) {
+    auto m = make<Imported>();
+    m.stream = stream;
+    m.image = image;
+    m.path = static_cast<std::uint32_t>(path);
+    put_text(m.reason, reason);
+    send(m);
+}
+
+void Client::image_done(std::uint64_t stream, std::uint64_t image) {
+    const auto found = streams_.find(stream);
+    if (found != streams_.end()) {
+        found->second.images.erase(image);
+        found->second.gone.erase(image);
+    }
+    auto m = make<ImageDone>();
+    m.stream = stream;
+    m.image = image;
+    send(m);
+}
+
+void Client::statistics(const Statistics& message) {
+    send(message);
+}
+
+void Client::query() {
+    send(make<Query>());
+}
+
+}  // namespace vdmabuf::consumer

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/consumer/gpu/device.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "runtime/common/log.hpp"
+#include "runtime/consumer/gpu/result.hpp"
+
+namespace vdmabuf::gpu {
+namespace {
+
+// A queue family that can draw, and show on `surface` where there is one.
+std::optional<std::uint32_t> find_family(VkPhysicalDevice gpu, VkSurfaceKHR surface) {
+    std::uint32_t count = 0;
+    vkGetPhysicalDeviceQueueFamilyProperties(gpu, &count, nullptr);
+    std::vector<VkQueueFamilyProperties> families(count);
+    vkGetPhysicalDeviceQueueFamilyProperties(gpu, &count, families.data());
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (!(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT)) continue;
+        if (surface == VK_NULL_HANDLE) return i;
+        VkBool32 can_present = VK_FALSE;
+        vkGetPhysicalDeviceSurfaceSupportKHR(gpu, i, surface, &can_present);
+        if (can_present) return i;
+    }
+    return std::nullopt;
+}
+
+std::vector<VkExtensionProperties> extensions_of(VkPhysicalDevice gpu) {
+    std::uint32_t count = 0;
+    vkEnumerateDeviceExtensionProperties(gpu, nullptr, &count, nullptr);
+    std::vector<VkExtensionProperties> extensions(count);
+    vkEnumerateDeviceExtensionProperties(gpu, nullptr, &count, extensions.data());
+    return extensions;
+}
+
+bool matches(const std::string& wanted, std::size_t index, const std::string& name) {
+    if (std::all_of(wanted.begin(), wanted.end(), [](unsigned char c) { return std::isdigit(c); }))
+        return wanted == std::to_string(index);
+    const auto equal = [](unsigned char a, unsigned char b) {
+        return std::tolower(a) == std::tolower(b);
+    };
+    return std::search(name.begin(), name.end(), wanted.begin(), wanted.end(), equal) != name.end();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instance,
+                                               const std::string& wanted, VkSurfaceKHR surface) {
+    std::uint32_t count = 0;
+    vkEnumeratePhysicalDevices(instance->get(), &count, nullptr);
+    std::vector<VkPhysicalDevice> gpus(count);
+    vkEnumeratePhysicalDevices(instance->get(), &count, gpus.data());
+
+    std::shared_ptr<Device> device(new Device);
+    std::string names;
+    bool chosen_is_software = true;
+    for (std::size_t i = 0; i < gpus.size(); ++i) {
+        VkPhysicalDeviceProperties properties{};
+        vkGetPhysicalDeviceProperties(gpus[i], &properties);
+        const std::string name = properties.deviceName;
+        names += (names.empty() ? "" : ", ") + std::to_string(i) + ": " + name;
+        if (properties.apiVersion < VK_API_VERSION_1_1) continue;
+        if (!wanted.empty() && !matches(wanted, i, name)) continue;
+        const auto family = find_family(gpus[i], surface);
+        if (!family) continue;
+        const bool is_software = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+        if (device->physical_ != VK_NULL_HANDLE && !(chosen_is_software && !is_software)) continue;
+        device->physical_ = gpus[i];
+        device->queue_family_ = *family;
+        device->name_ = name;
+        chosen_is_software = is_software;
+    }
+    if (device->physical_ == VK_NULL_HANDLE) {
+        const std::string which =
+            wanted.empty() ? "no GPU can be used" : "no GPU is '" + wanted + "'";
+        return Error{ENODEV, which + (surface ? " with this display" : "") +
+                                 "; there are: " + (names.empty() ? "none" : names)};
+    }
+    device->instance_ = std::move(instance);
+
+    std::vector<const char*> enabled;
+    const auto extensions = extensions_of(device->physical_);
+    const auto enable = [&](const char* name) {
+        const bool has = std::any_of(extensions.begin(), extensions.end(), [&](const auto& e) {
+            return std::strcmp(e.extensionName, name) == 0;
+        });
+        if (has) enabled.push_back(name);
+        return has;
+    };
+    ImportAbilities& abilities = device->abilities_;
+    abilities.host_pointer = enable(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    abilities.queue_family_foreign = enable(VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
+    if (surface != VK_NULL_HANDLE && !enable(VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
+        return Error{ENODEV, device->name_ + " has no " + VK_KHR_SWAPCHAIN_EXTENSION_NAME};
+    }
+    if (abilities.host_pointer) {
+        VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
+        host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
+        VkPhysicalDeviceProperties2 properties{};
+        properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+        properties.pNext = &host;
+        vkGetPhysicalDeviceProperties2(device->physical_, &properties);
+        abilities.host_pointer_align = host.minImportedHostPointerAlignment;
+    }
+
+    const float priority = 1.0F;
+    VkDeviceQueueCreateInfo queue{};
+    queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
+    queue.queueFamilyIndex = device->queue_family_;
+    queue.queueCount = 1;
+    queue.pQueuePriorities = &priority;
+    VkDeviceCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+    info.queueCreateInfoCount = 1;
+    info.pQueueCreateInfos = &queue;
+    info.enabledExtensionCount = static_cast<std::uint32_t>(enabled.size());
+    info.ppEnabledExtensionNames = enabled.data();
+    const VkResult created = vkCreateDevice(device->physical_, &info, nullptr, &device->device_);
+    if (created != VK_SUCCESS) return vulkan_error("cannot use " + device->name_, created);
+    vkGetDeviceQueue(device->device_, device->queue_family_, 0, &device->queue_);
+    if (abilities.host_pointer) {
+        device->host_pointer_properties_ =
+            reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
+                vkGetDeviceProcAddr(device->device_, "vkGetMemoryHostPointerPropertiesEXT"));
+    }
+    LOG_INFO("GPU: %s", device->name_.c_str());
+    return device;
+}
+
+Device::~Device() {
+    if (device_ == VK_NULL_HANDLE) return;
+    vkDeviceWaitIdle(device_);
+    vkDestroyDevice(device_, nullptr);
+}
+
+bool Device::can_filter_linear(VkFormat format, VkImageTiling tiling) const {
+    VkFormatProperties properties{};
+    vkGetPhysicalDeviceFormatProperties(physical_, format, &properties);
+    const VkFormatFeatureFlags features = tiling == VK_IMAGE_TILING_LINEAR
+                                              ? properties.linearTilingFeatures
+                                              : properties.optimalTilingFeatures;
+    return features & VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
+}
+
+VkResult Device::submit(const VkSubmitInfo& info, VkFence fence) {
+    const std::lock_guard lock(queue_mutex_);
+    return vkQueueSubmit(queue_, 1, &info, fence);
+}
+
+VkResult Device::present(const VkPresentInfoKHR& info) {
+    const std::lock_guard lock(queue_mutex_);
+    return vkQueuePresentKHR(queue_, &info);
+}
+
+std::uint32_t Device::host_pointer_types(const void* address) const {
+    if (!host_pointer_properties_) return 0;
+    VkMemoryHostPointerPropertiesEXT properties{};
+    properties.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT;
+    const VkResult asked = host_pointer_properties_(
+        device_, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT, address, &properties);
+    return asked == VK_SUCCESS ? properties.memoryTypeBits : 0;
+}
+
+}  // namespace vdmabuf::gpu

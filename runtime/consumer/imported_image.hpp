@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vulkan/vulkan_core.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/mapping.hpp"
+#include "runtime/consumer/gpu/device.hpp"
+#include "runtime/consumer/gpu/handles.hpp"
+#include "runtime/consumer/image_layout.hpp"
+
+namespace vdmabuf::consumer {
+
+// An image of a stream as the GPU sees it: a VkImage over the very pages of the producer, or a
+// VkBuffer over them (or over a copy). Made by Importer; used by one thread at a time, except that
+// commands recorded with it may run at any time before its end.
+class ImportedImage {
+  public:
+    // What the rungs of the ladder put together. Either `image` or `buffer` is set.
+    struct Parts {
+        std::shared_ptr<gpu::Device> device;
+        ImageLayout layout;
+        ImportPath path = ImportPath::none;
+        std::string reason;
+        Mapping pages;       // the producer's, read-only
+        gpu::Memory memory;  // imported from `pages`, or the copy's
+        gpu::Image image;    // LINEAR, in VK_IMAGE_LAYOUT_GENERAL
+        gpu::Buffer buffer;
+        std::uint64_t buffer_offset = 0;  // bytes to the first row
+        std::uint64_t buffer_pitch = 0;   // bytes
+        std::byte* copy = nullptr;        // the copy's bytes, if this is a copy
+    };
+    explicit ImportedImage(Parts parts) : parts_(std::move(parts)) {}
+    ImportedImage(const ImportedImage&) = delete;
+    ImportedImage& operator=(const ImportedImage&) = delete;
+
+    const ImageLayout& layout() const { return parts_.layout; }
+    ImportPath path() const { return parts_.path; }
+    const std::string& reason() const { return parts_.reason; }
+    VkImage image() const { return parts_.image.get(); }
+    VkBuffer buffer() const { return parts_.buffer.get(); }
+
+    // Makes the newest bytes of the producer readable by the GPU and returns how many of them the
+    // CPU copied for it: 0 on every path but the copy. Once a frame, while the GPU does not read.
+    std::uint64_t prepare();
+
+    // Brackets for transfer commands that read the image. acquire() takes the memory over from the
+    // other side (queue family ownership, visibility of what another processor wrote), give_back()
+    // returns it, so that the next frame can be taken over again.
+    void acquire(VkCommandBuffer commands) const;
+    void give_back(VkCommandBuffer commands) const;
+
+    // All of buffer() as a source of vkCmdCopyBufferToImage.
+    VkBufferImageCopy buffer_region() const;
+
+  private:
+    void transfer_ownership(VkCommandBuffer commands, bool to_us) const;
+    Parts parts_;
+};
+
+}  // namespace vdmabuf::consumer

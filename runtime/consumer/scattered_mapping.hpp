@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/common/mapping.hpp"
+#include "runtime/common/result.hpp"
+#include "runtime/consumer/run_table.hpp"
+
+namespace vdmabuf::consumer {
+
+// Vulkan drivers import host memory in units of 4 to 64 KiB (minImportedHostPointerAlignment).
+constexpr std::size_t kMappingUnit = 64 * 1024;
+
+// Maps the runs of `buffer` in order into one range, shared and read-only (the files arrive without
+// the right to write). The range starts at a multiple of 2 MiB where the buffer is that large, else
+// of kMappingUnit, and its size is rounded up to kMappingUnit with private zero pages. A child of
+// fork(2) does not get it. The files may be closed afterwards.
+// ENOMEM: too scattered (vm.max_map_count), or no address space.
+Result<Mapping> map_scattered(const BufferFiles& buffer);
+
+}  // namespace vdmabuf::consumer

@@ -30,7 +30,7 @@ jq --arg mode "$MODE" --argjson boot "$boot" '{
   }' "$OUT/viewer.json" >"$OUT/report.json"
 
 say "$(jq -r '"\(.frames_received) of \(.frames_presented) frames arrived (\(.width)x\(.height), " +
-  "\(.frames_per_second) a second), import path \(.import_path), " +
+  "\(.frames_per_second // 0 | . * 10 | round / 10) a second), import path \(.import_path), " +
   "\(.cpu_copied_bytes_per_frame) bytes a frame copied by a CPU"' "$OUT/report.json")"
 jq -e '.frames_received > 0' "$OUT/viewer.json" >/dev/null || die "no frame arrived"
 jq -e '.blank == false' "$OUT/viewer.json" >/dev/null || die "the picture is blank"

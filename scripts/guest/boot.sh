@@ -110,7 +110,7 @@ write_job() {
   : >"$SHARE/guest-output.log"
   local entry
   {
-    echo 'export HOME=/run/home TERM=dumb LANG=C.UTF-8 XDG_RUNTIME_DIR=/run/user/0'
+    echo 'export HOME=/run/home XDG_CACHE_HOME=/run/home/.cache TERM=dumb LANG=C.UTF-8 XDG_RUNTIME_DIR=/run/user/0'
     for entry in "${ENVIRONMENT[@]}"; do printf 'export %s=%q\n' "${entry%%=*}" "${entry#*=}"; done
     printf 'cd %q\n' "$REPO"
     printf 'exec'

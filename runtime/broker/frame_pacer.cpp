@@ -19,6 +19,7 @@ constexpr std::uint64_t bit(unsigned number) {
 }  // namespace
 
 void FramePacer::present(const Arrival& arrival, std::uint64_t now_ns) {
+    take_back(arrival.slot, now_ns);
     // A frame that is not FIFO replaces the one such frame that may be waiting.
     if (arrival.mode != stream::PresentMode::fifo) {
         for (std::uint32_t i = 0; i < waiting_count_; ++i) {
@@ -43,10 +44,7 @@ void FramePacer::present(const Arrival& arrival, std::uint64_t now_ns) {
 }
 
 void FramePacer::withdraw(std::uint32_t slot, std::uint64_t now_ns) {
-    if (!busy(slot)) return;
-    if (slots_[slot].state == State::waiting) remove_waiting(slot);
-    if (current_ == slot) current_ = kNone;
-    end(slot, false, now_ns);
+    take_back(slot, now_ns);
     settle(now_ns);
 }
 
@@ -125,6 +123,13 @@ void FramePacer::tick(std::uint64_t now_ns) {
         }
     });
     settle(now_ns);
+}
+
+void FramePacer::take_back(std::uint32_t slot, std::uint64_t now_ns) {
+    if (!busy(slot)) return;
+    if (slots_[slot].state == State::waiting) remove_waiting(slot);
+    if (current_ == slot) current_ = kNone;
+    end(slot, false, now_ns);
 }
 
 void FramePacer::remove_waiting(std::uint32_t slot) {

@@ -24,7 +24,7 @@ class FramePacer {
     static constexpr std::uint64_t kStallNs = 100'000'000;
     // How long consumers may hold a frame after a newer one became current; then the slot is taken
     // back. Without it, a stopped consumer would freeze an app of two images for good.
-    static constexpr std::uint64_t kHoldNs = 2'000'000'000;
+    static constexpr std::uint64_t kHoldNs = 500'000'000;
 
     // Calls come from within calls of the pacer, and must not call back into it.
     class Sink {
@@ -38,7 +38,7 @@ class FramePacer {
     };
 
     struct Arrival {
-        std::uint32_t slot = 0;    // below kMaxSlots, not busy()
+        std::uint32_t slot = 0;    // below kMaxSlots
         std::uint64_t serial = 0;  // greater than newest_serial()
         stream::PresentMode mode = stream::PresentMode::fifo;
         std::uint64_t target_ns = 0;  // not before this time; 0: at once
@@ -61,6 +61,7 @@ class FramePacer {
     // Producer.
     bool busy(std::uint32_t slot) const { return slots_[slot].state != State::free; }
     std::uint64_t newest_serial() const { return newest_serial_; }
+    // A frame that the slot still has ends without a release: the producer has taken it back.
     void present(const Arrival& arrival, std::uint64_t now_ns);
     // The slot's image is gone. Its frame ends without a release: the slot is the producer's.
     void withdraw(std::uint32_t slot, std::uint64_t now_ns);
@@ -101,6 +102,7 @@ class FramePacer {
     std::uint32_t waiting_at(std::uint32_t i) const {
         return waiting_[(first_ + i) % stream::kMaxSlots];
     }
+    void take_back(std::uint32_t slot, std::uint64_t now_ns);
     void remove_waiting(std::uint32_t slot);
     std::uint64_t due_ns(const Slot& slot) const;
     void settle(std::uint64_t now_ns);

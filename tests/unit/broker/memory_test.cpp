@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "runtime/broker/local_producers.hpp"
+#include "runtime/broker/memory_export.hpp"
+
+namespace vdmabuf::broker {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+UniqueFd memfd(std::uint64_t size, int seals) {
+    UniqueFd fd(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    EXPECT_EQ(::ftruncate(fd.get(), static_cast<off_t>(size)), 0);
+    if (seals) {
+        EXPECT_EQ(::fcntl(fd.get(), F_ADD_SEALS, seals), 0);
+    }
+    return fd;
+}
+
+std::shared_ptr<const UniqueFd> shared(UniqueFd fd) {
+    return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
+TEST(CheckMemoryFileTest, TakesOnlySealedMemfdsThatAreLargeEnough) {
+    const auto sealed = memfd(4 * kPage, F_SEAL_SHRINK);
+    EXPECT_TRUE(check_memory_file(sealed.get(), 0, 4 * kPage));
+    EXPECT_TRUE(check_memory_file(sealed.get(), kPage, 3 * kPage));
+    EXPECT_FALSE(check_memory_file(sealed.get(), 0, 5 * kPage));
+    EXPECT_FALSE(check_memory_file(sealed.get(), kPage, 4 * kPage));
+    EXPECT_FALSE(check_memory_file(sealed.get(), 5 * kPage, kPage));
+    EXPECT_FALSE(check_memory_file(sealed.get(), ~std::uint64_t{0} - kPage + 1, 2 * kPage));
+
+    const auto unsealed = memfd(kPage, 0);
+    EXPECT_FALSE(check_memory_file(unsealed.get(), 0, kPage));
+    const auto other_seal = memfd(kPage, F_SEAL_GROW);
+    EXPECT_FALSE(check_memory_file(other_seal.get(), 0, kPage));
+    EXPECT_TRUE(check_memory_file(memfd(kPage, F_SEAL_SHRINK | F_SEAL_GROW).get(), 0, kPage));
+}
+
+TEST(CheckMemoryFileTest, OtherKindsOfFilesAreRefused) {
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    const UniqueFd reader(pipe[0]);
+    const UniqueFd writer(pipe[1]);
+    EXPECT_FALSE(check_memory_file(reader.get(), 0, kPage));
+    const UniqueFd zero(::open("/dev/zero", O_RDWR | O_CLOEXEC));
+    EXPECT_FALSE(check_memory_file(zero.get(), 0, kPage));
+    const UniqueFd program(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    EXPECT_FALSE(check_memory_file(program.get(), 0, kPage));
+    const UniqueFd folder(::open("/", O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+    EXPECT_FALSE(check_memory_file(folder.get(), 0, kPage));
+    EXPECT_FALSE(check_memory_file(-1, 0, kPage));
+}
+
+Buffer buffer_of(std::vector<std::shared_ptr<const UniqueFd>> files, std::vector<MemoryRun> runs) {
+    auto memory = std::make_shared<BufferMemory>();
+    memory->files = std::move(files);
+    memory->runs = std::move(runs);
+    for (const auto& run : memory->runs) memory->size += run.length;
+    Buffer buffer;
+    buffer.memory = std::move(memory);
+    return buffer;
+}
+
+TEST(ExportMemoryTest, TheRunTableSaysWhereThePagesAre) {
+    auto a = shared(memfd(8 * kPage, 0));
+    auto b = shared(memfd(8 * kPage, 0));
+    auto buffer = buffer_of({a, b}, {{1, kPage, 2 * kPage}, {0, 0, kPage}, {1, 5 * kPage, kPage}});
+    ReadOnlyFiles files;
+    const auto exported = export_memory(buffer, files, true);
+    ASSERT_TRUE(exported);
+    EXPECT_EQ(exported->kind, consumer::MemoryKind::runs);
+    EXPECT_EQ(exported->run_count, 3u);
+    EXPECT_EQ(exported->file_count, 2u);
+    ASSERT_EQ(exported->fds.size(), 3u);
+    std::array<consumer::Run, 4> runs{};
+    ASSERT_EQ(::pread(exported->fds[0]->get(), runs.data(), sizeof runs, 0),
+              static_cast<ssize_t>(3 * sizeof(consumer::Run)));
+    EXPECT_EQ(runs[0].file, 1u);
+    EXPECT_EQ(runs[0].offset, kPage);
+    EXPECT_EQ(runs[0].length, 2 * kPage);
+    EXPECT_EQ(runs[1].file, 0u);
+    EXPECT_EQ(runs[2].offset, 5 * kPage);
+    for (const auto& run : runs) EXPECT_EQ(run.reserved, 0u);
+}
+
+TEST(ExportMemoryTest, NeitherTheTableNorThePagesCanBeWritten) {
+    auto source = shared(memfd(kPage, 0));
+    auto buffer = buffer_of({source}, {{0, 0, kPage}});
+    ReadOnlyFiles files;
+    const auto exported = export_memory(buffer, files, true);
+    ASSERT_TRUE(exported);
+    const int table = exported->fds[0]->get();
+    const int pages = exported->fds[1]->get();
+    EXPECT_EQ(::pwrite(table, "x", 1, 0), -1);
+    EXPECT_EQ(errno, EPERM);
+    EXPECT_EQ(::ftruncate(table, 0), -1);
+    EXPECT_EQ(::mmap(nullptr, kPage, PROT_WRITE, MAP_SHARED, table, 0), MAP_FAILED);
+    EXPECT_EQ(::pwrite(pages, "x", 1, 0), -1);
+    EXPECT_EQ(::ftruncate(pages, 0), -1);
+    EXPECT_EQ(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, pages, 0), MAP_FAILED);
+    // The same pages nevertheless: what the producer writes is seen.
+    void* view = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, pages, 0);
+    ASSERT_NE(view, MAP_FAILED);
+    ASSERT_EQ(::pwrite(source->get(), "pixels", 6, 0), 6);
+    EXPECT_EQ(std::string(static_cast<const char*>(view), 6), "pixels");
+    EXPECT_EQ(::mprotect(view, kPage, PROT_READ | PROT_WRITE), -1);
+    ::munmap(view, kPage);
+}
+
+TEST(ExportMemoryTest, OneDescriptorForAFileClosedWithItsLastBuffer) {
+    auto source = shared(memfd(4 * kPage, 0));
+    ReadOnlyFiles files;
+    std::weak_ptr<const UniqueFd> read_only;
+    {
+        auto first = buffer_of({source}, {{0, 0, kPage}});
+        auto second = buffer_of({source}, {{0, kPage, kPage}});
+        const auto a = export_memory(first, files, true);
+        const auto b = export_memory(second, files, true);
+        const auto c = export_memory(first, files, true);
+        ASSERT_TRUE(a && b && c);
+        EXPECT_EQ(a->fds[1], b->fds[1]);
+        EXPECT_EQ(a->fds[1], c->fds[1]);
+        EXPECT_NE(a->fds[0], c->fds[0]);
+        read_only = a->fds[1];
+    }
+    EXPECT_TRUE(read_only.expired());
+}
+
+TEST(ExportMemoryTest, ForgottenFilesDoNotPileUp) {
+    ReadOnlyFiles files;
+    for (int i = 0; i < 200; ++i) {
+        auto buffer = buffer_of({shared(memfd(kPage, 0))}, {{0, 0, kPage}});
+        ASSERT_TRUE(export_memory(buffer, files, true));
+    }
+    EXPECT_LE(files.size(), 32u);
+}
+
+TEST(ExportMemoryTest, TheConfigurationMayKeepAVmsMemory) {
+    auto buffer = buffer_of({shared(memfd(kPage, 0))}, {{0, 0, kPage}});
+    ReadOnlyFiles files;
+    EXPECT_TRUE(export_memory(buffer, files, false)) << "not of a VM";
+    buffer.from_vm = true;
+    const auto refused = export_memory(buffer, files, false);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EACCES);
+    EXPECT_NE(refused.error().text.find("share_vm_memory"), std::string::npos);
+    EXPECT_TRUE(export_memory(buffer, files, true));
+}
+
+}  // namespace
+}  // namespace vdmabuf::broker

@@ -17,8 +17,10 @@ namespace {
 constexpr std::uint64_t kFeatures = kFeatureVersion1 | kFeatureProtocol;
 // Not INBAND_NOTIFICATIONS: kicks would then come as messages through the keeper. Not LOG_SHMFD:
 // the device does not tell which pages it wrote, so a VM with it cannot be migrated live.
-constexpr std::uint64_t kProtocolFeatures =
-    kProtocolMultiQueue | kProtocolReplyAck | kProtocolConfig | kProtocolMemorySlots;
+// BACKEND_REQ is not used, but User Mode Linux has no interrupt for its queues without it.
+constexpr std::uint64_t kProtocolFeatures = kProtocolMultiQueue | kProtocolReplyAck |
+                                            kProtocolBackendRequests | kProtocolConfig |
+                                            kProtocolMemorySlots;
 constexpr std::uint32_t kMaxRingSize = 32768;  // virtio 1.2, 2.7
 
 Error protocol_error(std::string text) {
@@ -64,8 +66,11 @@ Status VhostUserFront::dispatch(FrontMessage& message, std::vector<std::byte>& r
         case Request::set_protocol_features:
             return set_protocol_features(message.as<std::uint64_t>());
         case Request::set_owner:
-        case Request::set_backend_req_fd:  // we never ask the VMM for anything: it is closed
-        case Request::set_vring_err:
+        case Request::set_vring_err:  // nothing to tell that a log would not tell better
+            return {};
+        case Request::set_backend_req_fd:
+            // Nothing is ever sent there; its end would look like ours.
+            backend_requests_ = std::move(message.fds[0]);
             return {};
         case Request::set_log_base:
         case Request::set_log_fd:

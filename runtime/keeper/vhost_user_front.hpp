@@ -59,6 +59,7 @@ class VhostUserFront {
     device::VmState state_;
     std::uint64_t protocol_features_ = 0;
     std::uint64_t status_ = 0;
+    UniqueFd backend_requests_;
     bool features_set_ = false;
     bool handed_active_ = false;  // the state handed over last had an active queue
 };

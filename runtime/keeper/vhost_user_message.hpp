@@ -55,6 +55,7 @@ constexpr std::uint64_t kFeatureProtocol = 1ULL << 30;  // VHOST_USER_F_PROTOCOL
 // Protocol features.
 constexpr std::uint64_t kProtocolMultiQueue = 1ULL << 0;
 constexpr std::uint64_t kProtocolReplyAck = 1ULL << 3;
+constexpr std::uint64_t kProtocolBackendRequests = 1ULL << 5;  // BACKEND_REQ
 constexpr std::uint64_t kProtocolConfig = 1ULL << 9;
 constexpr std::uint64_t kProtocolMemorySlots = 1ULL << 15;  // CONFIGURE_MEM_SLOTS
 

@@ -101,7 +101,7 @@ static int read_config(struct vdmabuf_device *vd)
 	    limits->max_runs > VIRTIO_VDMABUF_MAX_RUNS || !limits->max_message ||
 	    limits->max_message > VIRTIO_VDMABUF_MAX_MESSAGE ||
 	    limits->max_buffer_bytes < PAGE_SIZE ||
-	    limits->max_total_bytes < limits->max_buffer_bytes) {
+	    limits->max_total_bytes < PAGE_SIZE) {
 		dev_err(&vdev->dev, "the limits in config space make no sense\n");
 		return -EINVAL;
 	}

@@ -197,13 +197,13 @@ bool Connection::Core::send_stream(Stream::State& stream) {
     return stream.announced;
 }
 
-bool Connection::Core::send_image(Stream::State& stream, std::uint32_t number) {
+Status Connection::Core::send_image(Stream::State& stream, std::uint32_t number) {
     Slot& slot = stream.slots[number];
     if (!slot.memory->id) {
         auto id = transport->share(*slot.memory->buffer);
         if (!id) {
             LOG_WARNING("a buffer cannot be shared with the host: %s", id.error().text.c_str());
-            return false;
+            return id.error();
         }
         slot.memory->id = *id;
     }
@@ -220,7 +220,10 @@ bool Connection::Core::send_image(Stream::State& stream, std::uint32_t number) {
     message.strategy = static_cast<std::uint32_t>(slot.info.strategy);
     message.plane_count = slot.info.plane_count;
     std::copy(std::begin(slot.info.planes), std::end(slot.info.planes), message.planes);
-    return transport->send_waiting(stream::bytes_of(message)) == 0;
+    const int error = transport->send_waiting(stream::bytes_of(message));
+    slot.told = error == 0;
+    // A lost connection is no failure: the reader announces the image again.
+    return {};
 }
 
 // ---- Core: of the reader thread -----------------------------------------------------------------
@@ -244,7 +247,7 @@ void Connection::Core::run() {
         if (phase == Phase::offline && now >= phase_deadline_ns) try_again();
         if (phase != Phase::online) {
             release_older(kTickNs);
-        } else if (frames_held(2)) {
+        } else if (to_watch() != Watch::nothing) {
             // Nothing to release while the host answers, but what could not be sent is sent again.
             release_older(now - last_heard_ns >= kStalledNs ? kStalledNs : UINT64_MAX);
         }
@@ -259,21 +262,24 @@ int Connection::Core::next_timeout_ms() {
     if (phase == Phase::handshake || phase == Phase::offline) {
         const std::uint64_t now = now_ns();
         const std::uint64_t left = phase_deadline_ns > now ? phase_deadline_ns - now : 0;
-        return in_ms(frames_held(2) ? std::min(left, kTickNs) : left);
+        return in_ms(to_watch() == Watch::nothing ? left : std::min(left, kTickNs));
     }
-    if (phase == Phase::refused) return frames_held(2) ? in_ms(kTickNs) : -1;
-    if (frames_held(2)) return in_ms(now_ns() - last_heard_ns >= kStalledNs ? kTickNs : kStalledNs);
-    return -1;
+    const Watch watch = to_watch();
+    if (watch == Watch::nothing) return -1;
+    const bool soon =
+        phase == Phase::refused || watch == Watch::unsent || now_ns() - last_heard_ns >= kStalledNs;
+    return in_ms(soon ? kTickNs : kStalledNs);
 }
 
-// Whether a stream has at least so many frames with the host, or one that could not be sent.
-bool Connection::Core::frames_held(std::uint32_t at_least) {
+Connection::Core::Watch Connection::Core::to_watch() {
+    Watch watch = Watch::nothing;
     const std::lock_guard lock(mutex);
     for (auto& [number, state] : streams) {
         const std::lock_guard stream_lock(state->mutex);
-        if (state->held_count >= at_least || state->unsent) return true;
+        if (state->unsent) return Watch::unsent;
+        if (state->held_count > 1) watch = Watch::held;
     }
-    return false;
+    return watch;
 }
 
 void Connection::Core::read_all() {
@@ -417,13 +423,14 @@ void Connection::Core::announce() {
             for (std::uint32_t i = 0; i < stream::kMaxSlots; ++i) {
                 Slot& slot = state->slots[i];
                 if (!slot.bound) continue;
-                send_image(*state, i);
+                if (!send_image(*state, i)) LOG_WARNING("an image of the app stays unseen");
                 if (!slot.held) continue;
                 slot.sent = false;
                 if (!newest || slot.present.serial > newest->present.serial) newest = &slot;
             }
             if (newest) {
-                newest->sent = transport->send(stream::bytes_of(newest->present), -1) == 0;
+                newest->sent =
+                    newest->told && transport->send(stream::bytes_of(newest->present), -1) == 0;
                 newest->held_since_ns = now_ns();
                 state->unsent = !newest->sent;
             }
@@ -452,6 +459,7 @@ void Connection::Core::forget_host(bool buffers_too) {
         const std::lock_guard stream_lock(state->mutex);
         state->announced = false;
         state->unsent = false;
+        for (Slot& slot : state->slots) slot.told = false;
     }
     if (!buffers_too) return;
     for (auto& [address, weak] : buffers) {
@@ -519,9 +527,13 @@ void Connection::Core::release_older(std::uint64_t min_age_ns) {
                 --state->held_count;
                 releases.push_back({state, oldest->present.slot, oldest->present.serial});
             }
-            if (newest && state->unsent) {
+            if (newest && state->unsent && newest->told) {
                 newest->sent = transport->send(stream::bytes_of(newest->present), -1) == 0;
-                state->unsent = !newest->sent;
+            }
+            // An image that the host does not have can only be released, by the next frame.
+            state->unsent = false;
+            for (const Slot& slot : state->slots) {
+                state->unsent |= slot.held && !slot.sent && (slot.told || state->held_count > 1);
             }
         }
     }

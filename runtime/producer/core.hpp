@@ -33,6 +33,7 @@ struct SharedBuffer {
 struct Slot {
     bool reserved = false;
     bool bound = false;  // has an image
+    bool told = false;   // the host that we talk to has the image
     bool held = false;   // presented, not released
     bool sent = false;   // the host has the frame
     std::uint64_t held_since_ns = 0;
@@ -51,7 +52,7 @@ struct Stream::State {
     std::mutex dispatch;
     std::mutex mutex;
     bool announced = false;  // STREAM_CREATE and images are with the host that we talk to
-    bool unsent = false;     // the newest frame could not be sent
+    bool unsent = false;     // frames that could not be sent wait for the reader
     StreamInfo info;
     std::uint64_t next_serial = 1;
     std::uint32_t held_count = 0;
@@ -92,7 +93,7 @@ struct Connection::Core {
     void unshare(const SharedBuffer& ending);
     // With Stream::State::mutex held. Whether the host has been told.
     bool send_stream(Stream::State& stream);
-    bool send_image(Stream::State& stream, std::uint32_t slot);
+    Status send_image(Stream::State& stream, std::uint32_t slot);
 
   private:
     int next_timeout_ms();
@@ -108,7 +109,9 @@ struct Connection::Core {
     // `min_age_ns`: one frame a tick, and only when the host has had it for so long; 0: all at
     // once.
     void release_older(std::uint64_t min_age_ns);
-    bool frames_held(std::uint32_t at_least);
+    // Whether a stream has frames that only we can release or send.
+    enum class Watch { nothing, held, unsent };
+    Watch to_watch();
 };
 
 }  // namespace vdmabuf::producer

@@ -87,12 +87,16 @@ Status Stream::set_image(std::uint32_t slot_number, const ImageInfo& info,
     if (!slot.reserved || slot.bound) return Error{EINVAL, "set_image: slot not free"};
     slot.bound = true;
     slot.info = info;
-    slot.memory = std::move(memory);
+    slot.memory = memory;  // the other reference ends after the lock, if this fails
     slot.listener = listener;
     slot.held = false;
     // While the host is away: when it is back.
-    if (state.announced) core.send_image(state, slot_number);
-    return {};
+    if (!state.announced) return {};
+    auto sent = core.send_image(state, slot_number);
+    if (sent || sent.error().code == ESTALE) return {};
+    slot = Slot{};
+    slot.reserved = true;
+    return sent.error();
 }
 
 void Stream::remove_image(std::uint32_t slot_number) {
@@ -104,7 +108,7 @@ void Stream::remove_image(std::uint32_t slot_number) {
         const std::lock_guard dispatch(state.dispatch);  // no call of the listener is under way
         const std::lock_guard lock(state.mutex);
         Slot& slot = state.slots[slot_number];
-        if (slot.bound && state.announced) {
+        if (slot.told && state.announced) {
             auto message = stream::make<stream::StreamImageGone>();
             message.stream = state.number;
             message.slot = slot_number;
@@ -150,11 +154,11 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
         slot.held = true;
         slot.held_since_ns = message.sent_ns;
         slot.sent = false;
-        if (state.announced) {
+        if (state.announced && slot.told) {
             const int in_fence = core.transport->takes_fences() ? frame.in_fence : -1;
             slot.sent = core.transport->send(stream::bytes_of(message), in_fence) == 0;
         }
-        state.unsent = state.announced && !slot.sent;
+        state.unsent |= state.announced && !slot.sent;
         watch = state.held_count > 1 || !slot.sent;
     }
     // The host is expected to release something: the reader must notice if it does not. Rare:

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// vdmabuf-viewer: shows the windows of guests, and of local apps, on this host.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <string>
+
+#include "runtime/common/log.hpp"
+#include "runtime/viewer/viewer.hpp"
+
+namespace {
+
+using vdmabuf::consumer::ImportPath;
+using vdmabuf::viewer::Exit;
+using vdmabuf::viewer::Settings;
+
+void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) {
+    app.set_version_flag("--version", "vdmabuf-viewer " VDMABUF_VERSION);
+    app.add_option("--socket", settings.socket_path,
+                   "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]");
+    app.add_option("--vm", settings.vms,
+                   "NAME=SOCKET: serve a VM, where no broker runs yet; NAME alone: show only the "
+                   "windows of this VM");
+    app.add_option("--stream", settings.stream, "Show only the stream of this number");
+    app.add_option("--app", settings.app,
+                   "Show only this program (its name, app id, or a part of the title)");
+    app.add_flag("--headless", settings.headless, "Needs no display: takes frames, shows none");
+    app.add_option("--refresh", settings.refresh_hz,
+                   "Frames a second that count as shown; 0: at once [the display's, else 60]")
+        ->check(CLI::Range(0.0, 10000.0));
+    app.add_option("--frames", settings.frames, "End after this many frames of one stream");
+    app.add_flag("--once", settings.once, "End with the last stream");
+    app.add_option("--timeout", settings.timeout_s,
+                   "End with status 3 when no frame comes for this many seconds")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--screenshot", settings.screenshot,
+                   "Write the last frame, as the GPU sees it, to this PNG file");
+    app.add_option("--stats", settings.stats, "Write the figures of the run to this JSON file");
+    app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name");
+    app.add_option("--import", settings.import, "Only this way of importing (for tests)")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, ImportPath>{{"udmabuf", ImportPath::udmabuf},
+                                              {"host-pointer", ImportPath::host_pointer},
+                                              {"copy", ImportPath::copy}}));
+    app.add_flag("--no-broker{false}", settings.spawn_broker, "Start no broker where none runs");
+    app.add_flag("--verbose,-v", verbose, "Say more");
+    app.add_flag("--quiet,-q", quiet, "Say only what went wrong");
+    app.footer(
+        "Examples:\n"
+        "  vdmabuf-viewer                                  a window for each stream\n"
+        "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"
+        "  vdmabuf-viewer --headless --frames 300 --screenshot frame.png --stats stats.json\n"
+        "Status: 0 done, 1 error, 2 wrong usage, 3 no frame in time, 4 the picture is blank.");
+}
+
+// --vm serves two ends: NAME=SOCKET goes to a broker that we start, NAME chooses streams.
+void split_vms(Settings& settings) {
+    std::vector<std::string> served;
+    for (std::string& vm : settings.vms) {
+        if (vm.find('=') == std::string::npos) {
+            settings.vm = std::move(vm);
+        } else {
+            served.push_back(std::move(vm));
+        }
+    }
+    settings.vms = std::move(served);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Settings settings;
+    bool verbose = false;
+    bool quiet = false;
+    CLI::App app("Shows the windows of Vulkan apps in guests, and on this machine.");
+    add_options(app, settings, verbose, quiet);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);
+        return status == 0 ? 0 : static_cast<int>(Exit::usage);
+    }
+    split_vms(settings);
+    using vdmabuf::log::Level;
+    if (verbose) {
+        vdmabuf::log::set_level(Level::debug);
+    } else if (quiet) {
+        vdmabuf::log::set_level(Level::error);
+    } else if (!std::getenv("VDMABUF_LOG")) {
+        vdmabuf::log::set_level(Level::info);
+    }
+    return static_cast<int>(vdmabuf::viewer::run(settings));
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "runtime/common/result.hpp"
+#include "runtime/consumer/imported_image.hpp"
+
+namespace vdmabuf::viewer {
+
+// A frame has been shown.
+struct Shown {
+    std::uint64_t serial = 0;
+    std::uint64_t time_ns = 0;           // CLOCK_MONOTONIC
+    std::uint64_t refresh_ns = 0;        // 0: not known
+    std::uint64_t cpu_copied_bytes = 0;  // pixels copied by this process for the frame
+    bool ok = true;                      // false: given up
+};
+
+// What an output tells; on the loop's thread, never after the output's end.
+struct OutputEvents {
+    std::function<void(const Shown&)> shown;  // once for each show(), in order
+    std::function<void(std::uint32_t width, std::uint32_t height, std::uint64_t refresh_ns,
+                       bool occluded)>
+        configured;  // what the user made of the window; sizes 0: no wish
+    std::function<void()> close_wanted;
+};
+
+// Where the frames of one stream go. Belongs to the loop's thread.
+class Output {
+  public:
+    virtual ~Output() = default;
+    // Shows a frame, then calls events.shown: from within or later. By then the GPU has read the
+    // frame; the output keeps a reference to it until it has shown the next one.
+    virtual void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) = 0;
+    virtual void set_title(const std::string& /*title*/) {}
+};
+
+struct OutputInfo {
+    std::string title;
+    std::string app_id;
+    std::uint32_t width = 0;  // pixels
+    std::uint32_t height = 0;
+};
+
+class OutputFactory {
+  public:
+    virtual ~OutputFactory() = default;
+    virtual Result<std::unique_ptr<Output>> make(const OutputInfo& info, OutputEvents events) = 0;
+};
+
+}  // namespace vdmabuf::viewer

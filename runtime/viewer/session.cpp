@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/viewer/session.hpp"
+
+#include <algorithm>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+#include "runtime/viewer/report.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+constexpr std::uint64_t kStatisticsNs = kNsPerSecond;
+// How long a window waits for its broker to come back, before it closes.
+constexpr std::uint64_t kWindowWaitsNs = 3 * kNsPerSecond;
+// How long the end of a run waits for the broker's figures.
+constexpr std::uint64_t kLastFiguresNs = 300 * kNsPerMs;
+// A broker that announces more is not believed; nobody wants that many windows.
+constexpr std::size_t kMaxViews = 256;
+
+std::string title_of(const std::string& title, const std::string& app) {
+    return title.empty() ? app : title;
+}
+
+}  // namespace
+
+Session::Session(EventLoop& loop, const Settings& settings, std::shared_ptr<gpu::Device> device,
+                 OutputFactory& outputs)
+    : loop_(loop),
+      settings_(settings),
+      device_(device),
+      outputs_(outputs),
+      importer_(std::move(device), settings.import) {}
+
+Session::~Session() {
+    for (const EventLoop::TimerId timer : {statistics_timer_, watch_timer_, finish_timer_}) {
+        if (timer != 0) loop_.cancel(timer);
+    }
+    for (auto& view : views_) {
+        if (view->farewell != 0) loop_.cancel(view->farewell);
+    }
+}
+
+void Session::start(const std::string& socket_path) {
+    consumer::Client::Options options;
+    options.socket_path = socket_path;
+    options.name = "vdmabuf-viewer";
+    client_ = std::make_unique<consumer::Client>(loop_, options, *this);
+    last_frame_ns_ = now_ns();
+    statistics_timer_ = loop_.at(now_ns() + kStatisticsNs, [this] { report_statistics(); });
+    if (settings_.timeout_s > 0) watch_time();
+}
+
+// ---- streams
+
+bool Session::wanted(const consumer::StreamAdded& message) const {
+    if (settings_.stream && *settings_.stream != message.stream) return false;
+    if (settings_.vm && *settings_.vm != consumer::get_text(message.vm)) return false;
+    if (settings_.app.empty()) return true;
+    return consumer::get_text(message.app) == settings_.app ||
+           consumer::get_text(message.app_id) == settings_.app ||
+           consumer::get_text(message.title).find(settings_.app) != std::string::npos;
+}
+
+Session::View* Session::find(std::uint64_t stream) {
+    const auto found = std::find_if(views_.begin(), views_.end(),
+                                    [&](const auto& view) { return view->stream == stream; });
+    return found == views_.end() ? nullptr : found->get();
+}
+
+// The window that the stream had before the broker was started again: numbers of streams are new
+// then, but the program is the same.
+Session::View* Session::find_waiting(const consumer::StreamAdded& message) {
+    for (auto& view : views_) {
+        if (view->stream == 0 && view->record->pid == message.pid &&
+            view->record->vm == consumer::get_text(message.vm) &&
+            view->record->app == consumer::get_text(message.app) &&
+            view->app_id == consumer::get_text(message.app_id)) {
+            return view.get();
+        }
+    }
+    return nullptr;
+}
+
+StreamRecord& Session::record_of(const consumer::StreamAdded& message) {
+    StreamRecord& record = records_.emplace_back();
+    record.vm = consumer::get_text(message.vm);
+    record.app = consumer::get_text(message.app);
+    record.title = consumer::get_text(message.title);
+    record.pid = message.pid;
+    record.width = message.width;
+    record.height = message.height;
+    return record;
+}
+
+void Session::connected(const consumer::Welcome&) {}
+
+void Session::disconnected(const std::string&) {
+    for (auto& view : views_) {
+        if (view->stream == 0) continue;
+        view->stream = 0;
+        // The output keeps what it shows; everything else belongs to the old broker.
+        view->images.clear();
+        view->given.reset();
+        view->shown.reset();
+        View* waiting = view.get();
+        view->farewell = loop_.at(now_ns() + kWindowWaitsNs, [this, waiting] {
+            waiting->farewell = 0;
+            end_view(*waiting);
+        });
+    }
+    if (finishing_) stop();
+}
+
+void Session::stream_added(const consumer::StreamAdded& message) {
+    if (!wanted(message)) return;
+    View* view = find_waiting(message);
+    if (view) {
+        loop_.cancel(view->farewell);
+        view->farewell = 0;
+    } else {
+        if (views_.size() >= kMaxViews) {
+            LOG_WARNING("more than %zu streams: the others are not shown", kMaxViews);
+            return;
+        }
+        view = views_.emplace_back(std::make_unique<View>()).get();
+        view->record = &record_of(message);
+        view->app_id = consumer::get_text(message.app_id);
+        view->info = {title_of(view->record->title, view->record->app), view->app_id, message.width,
+                      message.height};
+        LOG_INFO("stream %llu: %s%s%s (process %u), %ux%u",
+                 static_cast<unsigned long long>(message.stream), view->record->vm.c_str(),
+                 view->record->vm.empty() ? "" : "/", view->record->app.c_str(), message.pid,
+                 message.width, message.height);
+    }
+    had_stream_ = true;
+    view->stream = message.stream;
+    view->copied_bytes = view->frames_received = view->frames_shown = view->reported_frames = 0;
+    view->record->reattached();
+    client_->attach(message.stream);
+}
+
+void Session::stream_removed(std::uint64_t stream) {
+    if (View* view = find(stream)) end_view(*view);
+    if (settings_.once && had_stream_ && views_.empty()) finish(Exit::ok);
+}
+
+void Session::stream_title(std::uint64_t stream, const std::string& title) {
+    View* view = find(stream);
+    if (!view) return;
+    view->record->title = title;
+    view->info.title = title_of(title, view->record->app);
+    if (view->output) view->output->set_title(view->info.title);
+}
+
+void Session::end_view(View& view) {
+    keep_picture(view);
+    if (view.farewell != 0) loop_.cancel(view.farewell);
+    const std::uint64_t stream = view.stream;
+    std::vector<std::uint64_t> images;
+    for (const auto& [id, held] : view.images) images.push_back(id);
+    const auto found = std::find_if(views_.begin(), views_.end(),
+                                    [&](const auto& each) { return each.get() == &view; });
+    // Closes the window and unmaps the pages, before anybody is told that we are done with them.
+    views_.erase(found);
+    if (stream == 0) return;
+    for (const std::uint64_t image : images) client_->image_done(stream, image);
+}
+
+// ---- images and frames
+
+void Session::image(const consumer::Image& message, consumer::BufferFiles files) {
+    View* view = find(message.stream);
+    if (!view) return;
+    const std::uint64_t start = now_ns();
+    consumer::ImportOutcome outcome = importer_.import(message, std::move(files));
+    const std::uint64_t took_us = (now_ns() - start) / 1000;
+    StreamRecord& record = *view->record;
+    const bool news = record.path != outcome.path || record.import_reason != outcome.reason;
+    VDMABUF_LOG_AT(news ? log::Level::info : log::Level::debug,
+                   "stream %llu image %llu: %ux%u imported by %s in %llu us (%s)",
+                   static_cast<unsigned long long>(message.stream),
+                   static_cast<unsigned long long>(message.image), message.width, message.height,
+                   consumer::to_string(outcome.path), static_cast<unsigned long long>(took_us),
+                   outcome.reason.c_str());
+    record.path = outcome.path;
+    record.import_reason = outcome.reason;
+    record.strategy = message.strategy;
+    client_->imported(message.stream, message.image, outcome.path, outcome.reason);
+    view->images[message.image] = {std::move(outcome.image), false};
+}
+
+void Session::image_gone(std::uint64_t stream, std::uint64_t image) {
+    View* view = find(stream);
+    if (!view) return;
+    const auto held = view->images.find(image);
+    if (held == view->images.end()) return;
+    held->second.gone = true;
+    const bool in_use = (view->given && view->given->image == image) ||
+                        (view->shown && view->shown->image == image);
+    if (!in_use) drop_image(*view, image);
+}
+
+void Session::drop_image(View& view, std::uint64_t image) {
+    view.images.erase(image);  // unmaps the pages, before anybody is told so
+    client_->image_done(view.stream, image);
+}
+
+void Session::frame(const consumer::Frame& message) {
+    const std::uint64_t now = now_ns();
+    View* view = find(message.stream);
+    if (!view) return;
+    const auto held = view->images.find(message.image);
+    if (held == view->images.end()) return;
+    last_frame_ns_ = now;
+    if (!finishing_) view->record->received(message, now);
+    ++view->frames_received;
+    const std::shared_ptr<consumer::ImportedImage> image = held->second.image;
+    const auto give_up = [&] {
+        client_->presented(message.stream, message.serial, now, 0, false);
+        client_->release(message.stream, message.serial);
+    };
+    // A second frame before the answer to the first is against the rules; no harm done.
+    if (!image || view->given) return give_up();
+    view->record->width = image->layout().width;
+    view->record->height = image->layout().height;
+    if (!view->output) {
+        view->info.width = image->layout().width;
+        view->info.height = image->layout().height;
+        auto output = outputs_.make(view->info, events_of(*view));
+        if (!output) {
+            give_up();
+            return fail(output.error().text);
+        }
+        view->output = std::move(*output);
+    }
+    view->given = FrameName{message.image, message.serial};
+    view->output->show(image, message.serial);
+}
+
+OutputEvents Session::events_of(View& view) {
+    OutputEvents events;
+    events.shown = [this, &view](const Shown& shown) { on_shown(view, shown); };
+    events.configured = [this, &view](std::uint32_t width, std::uint32_t height,
+                                      std::uint64_t refresh_ns, bool occluded) {
+        if (view.stream != 0) {
+            client_->configure(view.stream, width, height, refresh_ns, occluded);
+        }
+    };
+    events.close_wanted = [this, &view] { close_wanted(view); };
+    return events;
+}
+
+void Session::on_shown(View& view, const Shown& shown) {
+    if (!view.given || view.given->serial != shown.serial) return;  // of a broker that has gone
+    client_->presented(view.stream, shown.serial, shown.time_ns, shown.refresh_ns, shown.ok);
+    const std::optional<FrameName> before = view.shown;
+    view.shown = view.given;
+    view.given.reset();
+    view.newest = view.images[view.shown->image].image;
+    view.newest_serial = shown.serial;
+    view.copied_bytes += shown.cpu_copied_bytes;
+    ++view.frames_shown;
+    if (!finishing_) {
+        view.record->consumer_copied_bytes += shown.cpu_copied_bytes;
+        if (shown.ok) ++view.record->frames_shown;
+    }
+    if (before) {
+        client_->release(view.stream, before->serial);
+        const auto held = view.images.find(before->image);
+        if (before->image != view.shown->image && held != view.images.end() && held->second.gone) {
+            drop_image(view, before->image);
+        }
+    }
+    if (settings_.frames != 0 && view.record->frames_received >= settings_.frames) {
+        finish(Exit::ok);
+    }
+}
+
+void Session::close_wanted(View& view) {
+    if (view.stream != 0) {
+        LOG_INFO("stream %llu: asked to close", static_cast<unsigned long long>(view.stream));
+        client_->close_stream(view.stream);
+    } else {
+        end_view(view);
+    }
+}
+
+// ---- figures and the end
+
+void Session::keep_picture(View& view) {
+    if (settings_.screenshot.empty() || !view.newest || finishing_) return;
+    auto picture = take_picture(device_, *view.newest);
+    if (!picture) {
+        LOG_WARNING("no screenshot: %s", picture.error().text.c_str());
+        return;
+    }
+    view.record->picture = std::move(*picture);
+    view.record->picture_serial = view.newest_serial;
+}
+
+void Session::report_statistics() {
+    statistics_timer_ = loop_.at(now_ns() + kStatisticsNs, [this] { report_statistics(); });
+    for (auto& view : views_) {
+        if (view->stream == 0 || view->frames_received == view->reported_frames) continue;
+        view->reported_frames = view->frames_received;
+        const Percentiles latency = view->record->present_to_received.microseconds();
+        auto message = consumer::make<consumer::Statistics>();
+        message.stream = view->stream;
+        message.frames_received = view->frames_received;
+        message.frames_shown = view->frames_shown;
+        message.cpu_copied_bytes = view->copied_bytes;
+        message.latency_p50_ns = static_cast<std::uint64_t>(latency.p50 * 1000);
+        message.latency_p99_ns = static_cast<std::uint64_t>(latency.p99 * 1000);
+        client_->statistics(message);
+    }
+}
+
+void Session::watch_time() {
+    const auto limit =
+        static_cast<std::uint64_t>(settings_.timeout_s * static_cast<double>(kNsPerSecond));
+    if (now_ns() >= last_frame_ns_ + limit) {
+        LOG_ERROR("no frame arrived for %g s", settings_.timeout_s);
+        return finish(Exit::timeout);
+    }
+    watch_timer_ = loop_.at(last_frame_ns_ + limit, [this] { watch_time(); });
+}
+
+void Session::finish(Exit status) {
+    if (finishing_) return;
+    status_ = status;
+    for (auto& view : views_) keep_picture(*view);
+    finishing_ = true;
+    if (!client_ || !client_->is_connected()) return stop();
+    client_->query();
+    finish_timer_ = loop_.at(now_ns() + kLastFiguresNs, [this] {
+        finish_timer_ = 0;
+        stop();
+    });
+}
+
+void Session::fail(const std::string& text) {
+    LOG_ERROR("%s", text.c_str());
+    finishing_ = true;
+    status_ = Exit::error;
+    stop();
+}
+
+void Session::stream_status(const consumer::StreamStatus& message) {
+    if (View* view = find(message.stream)) {
+        view->record->broker_copied_bytes = message.broker_copied_bytes;
+    }
+}
+
+void Session::query_done() {
+    if (finishing_) stop();
+}
+
+void Session::stop() {
+    loop_.stop();
+}
+
+}  // namespace vdmabuf::viewer

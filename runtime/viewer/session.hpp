@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "runtime/common/event_loop.hpp"
+#include "runtime/consumer/client.hpp"
+#include "runtime/consumer/import.hpp"
+#include "runtime/viewer/output.hpp"
+#include "runtime/viewer/settings.hpp"
+#include "runtime/viewer/stream_record.hpp"
+
+namespace vdmabuf::viewer {
+
+// What the viewer does with streams: attaches to those that are wanted, imports their images, hands
+// frames to outputs, answers the broker, keeps the figures. One thread: the loop's.
+class Session final : public consumer::ClientListener {
+  public:
+    // `device` and `outputs` must outlive the session.
+    Session(EventLoop& loop, const Settings& settings, std::shared_ptr<gpu::Device> device,
+            OutputFactory& outputs);
+    ~Session() override;
+
+    // Starts talking to the broker at `socket_path`.
+    void start(const std::string& socket_path);
+
+    // Ends the run as soon as the last figures are there: takes the pictures, asks the broker, then
+    // stops the loop. The first call decides the status.
+    void finish(Exit status);
+    // Stops the loop with an error.
+    void fail(const std::string& text);
+
+    Exit status() const { return status_; }
+    const std::deque<StreamRecord>& records() const { return records_; }
+    consumer::Client& client() { return *client_; }
+
+  private:
+    struct Held {
+        std::shared_ptr<consumer::ImportedImage> image;  // null: could not be imported
+        bool gone = false;                               // IMAGE_GONE came
+    };
+    struct FrameName {
+        std::uint64_t image = 0;
+        std::uint64_t serial = 0;
+    };
+    // A stream that we are attached to, or its window that waits for the broker to come back.
+    struct View {
+        std::uint64_t stream = 0;  // 0: the broker is away
+        StreamRecord* record = nullptr;
+        OutputInfo info;
+        std::string app_id;
+        std::unique_ptr<Output> output;
+        std::map<std::uint64_t, Held> images;
+        std::optional<FrameName> given;  // to the output, not shown yet
+        std::optional<FrameName> shown;  // newest one; ours until the next is shown
+        std::shared_ptr<consumer::ImportedImage> newest;  // of `shown`, also without a broker
+        std::uint64_t newest_serial = 0;
+        std::uint64_t copied_bytes = 0;  // since ATTACH
+        std::uint64_t frames_received = 0;
+        std::uint64_t frames_shown = 0;
+        std::uint64_t reported_frames = 0;
+        EventLoop::TimerId farewell = 0;  // while the broker is away
+    };
+
+    // ClientListener
+    void connected(const consumer::Welcome&) override;
+    void disconnected(const std::string& reason) override;
+    void stream_added(const consumer::StreamAdded& message) override;
+    void stream_removed(std::uint64_t stream) override;
+    void stream_title(std::uint64_t stream, const std::string& title) override;
+    void image(const consumer::Image& message, consumer::BufferFiles files) override;
+    void image_gone(std::uint64_t stream, std::uint64_t image) override;
+    void frame(const consumer::Frame& message) override;
+    void stream_status(const consumer::StreamStatus& message) override;
+    void query_done() override;
+
+    bool wanted(const consumer::StreamAdded& message) const;
+    View* find(std::uint64_t stream);
+    View* find_waiting(const consumer::StreamAdded& message);
+    StreamRecord& record_of(const consumer::StreamAdded& message);
+    OutputEvents events_of(View& view);
+    void on_shown(View& view, const Shown& shown);
+    void drop_image(View& view, std::uint64_t image);
+    void end_view(View& view);
+    void close_wanted(View& view);
+    void keep_picture(View& view);
+    void report_statistics();
+    void watch_time();
+    void stop();
+
+    EventLoop& loop_;
+    const Settings& settings_;
+    std::shared_ptr<gpu::Device> device_;
+    OutputFactory& outputs_;
+    consumer::Importer importer_;
+    std::unique_ptr<consumer::Client> client_;
+    std::deque<StreamRecord> records_;  // a deque: addresses stay
+    std::deque<std::unique_ptr<View>> views_;
+    std::uint64_t last_frame_ns_ = 0;
+    bool had_stream_ = false;
+    bool finishing_ = false;
+    Exit status_ = Exit::ok;
+    EventLoop::TimerId statistics_timer_ = 0;
+    EventLoop::TimerId watch_timer_ = 0;
+    EventLoop::TimerId finish_timer_ = 0;
+};
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/common/consumer_messages.hpp"
+
+namespace vdmabuf::viewer {
+
+// What the command line says.
+struct Settings {
+    std::string socket_path;  // of the broker; empty: consumer::default_socket_path()
+    bool spawn_broker = true;
+    std::vector<std::string> vms;  // NAME=SOCKET, for a broker that we start
+
+    // Which streams: those that match all that is set.
+    std::optional<std::uint64_t> stream;
+    std::string app;                // program name, app id or a part of the title
+    std::optional<std::string> vm;  // empty: producers on this kernel
+
+    bool headless = false;
+    std::optional<double> refresh_hz;  // 0: at once; nothing: the display's, 60 without one
+    std::uint64_t frames = 0;          // end after this many of one stream; 0: never
+    bool once = false;                 // end with the last stream
+    double timeout_s = 0;              // longest time without a frame; 0: no limit
+    std::string screenshot;            // PNG file
+    std::string stats;                 // JSON file
+
+    std::string gpu;
+    std::optional<consumer::ImportPath> import;
+};
+
+// Exit statuses of the viewer.
+enum class Exit : int { ok = 0, error = 1, usage = 2, timeout = 3, blank = 4 };
+
+}  // namespace vdmabuf::viewer

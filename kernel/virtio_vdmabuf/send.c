@@ -58,7 +58,7 @@ static void msg_done(struct vdmabuf_request *req)
 	list_add(&msg->node, &ch->free_messages);
 	if (!--ch->nr_inflight && ch->state == VDMABUF_CHANNEL_CLOSING) {
 		atomic_set(&ch->vd->recheck, 1);
-		queue_work(system_highpri_wq, &ch->vd->event_work);
+		vdmabuf_kick_events(ch->vd);
 	}
 	wake_up_all(&ch->wait);
 	spin_unlock_irqrestore(&ch->lock, flags);

@@ -171,7 +171,7 @@ static void share_abort(struct vdmabuf_shared *share, bool refused)
 	mutex_unlock(&ch->mutex);
 	share_put_list(vd, &dead);
 	if (refused)
-		queue_work(system_highpri_wq, &vd->event_work);
+		vdmabuf_kick_events(vd);
 	vdmabuf_channel_put(ch);
 }
 

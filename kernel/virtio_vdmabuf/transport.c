@@ -175,7 +175,8 @@ static void command_callback(struct virtqueue *vq)
 
 /*
  * The device does not keep the rules. It may still write to memory that it was
- * given, so all of that stays as it is until remove() resets the device.
+ * given, so all of that stays as it is until remove() resets the device. The
+ * rest is up to the work, as this is called in interrupts and under locks.
  */
 void vdmabuf_break(struct vdmabuf_device *vd, const char *why)
 {
@@ -186,7 +187,6 @@ void vdmabuf_break(struct vdmabuf_device *vd, const char *why)
 	first = !vd->gone;
 	if (first) {
 		vd->gone = true;
-		vd->broken = true;
 		vd->running = false;
 		queue_work(system_highpri_wq, &vd->event_work);
 	}
@@ -195,7 +195,6 @@ void vdmabuf_break(struct vdmabuf_device *vd, const char *why)
 		return;
 
 	dev_err(&vd->vdev->dev, "broken device: %s\n", why);
-	virtio_break_device(vd->vdev);
 	wake_up_all(&vd->wait);
 }
 
@@ -326,9 +325,9 @@ int vdmabuf_status_to_errno(u32 status)
 
 /* ---- Events -------------------------------------------------------------- */
 
-static void event_callback(struct virtqueue *vq)
+/* Lets the work look at the event queue and at closing channels. In any context. */
+void vdmabuf_kick_events(struct vdmabuf_device *vd)
 {
-	struct vdmabuf_device *vd = vq->vdev->priv;
 	unsigned long flags;
 
 	/* Under the lock, so that nothing is queued once running is false. */
@@ -336,6 +335,11 @@ static void event_callback(struct virtqueue *vq)
 	if (vd->running)
 		queue_work(system_highpri_wq, &vd->event_work);
 	spin_unlock_irqrestore(&vd->lock, flags);
+}
+
+static void event_callback(struct virtqueue *vq)
+{
+	vdmabuf_kick_events(vq->vdev->priv);
 }
 
 static const char *handle_event(struct vdmabuf_device *vd, const void *buf, u32 len)
@@ -446,15 +450,13 @@ void vdmabuf_event_work(struct work_struct *work)
 		}
 	}
 	if (vdmabuf_gone(vd)) {
+		virtio_break_device(vd->vdev);
 		for (index = 0; (ch = vdmabuf_channel_next(vd, &index)); index++) {
 			vdmabuf_channel_wake(ch);
 			vdmabuf_channel_put(ch);
 		}
 	} else if (!budget) {
-		spin_lock_irq(&vd->lock);
-		if (vd->running)
-			queue_work(system_highpri_wq, &vd->event_work);
-		spin_unlock_irq(&vd->lock);
+		vdmabuf_kick_events(vd);
 	}
 }
 
@@ -590,13 +592,14 @@ void vdmabuf_transport_stop(struct vdmabuf_device *vd, bool gone)
 	while (virtqueue_detach_unused_buf(vd->events))
 		;
 	spin_unlock_irq(&vd->lock);
+
+	/* Not every transport stops the device before this. Nothing is freed earlier. */
+	cancel_work_sync(&vd->resync_work);
+	vd->vdev->config->del_vqs(vd->vdev);
+	free_event_buffers(vd);
 	list_for_each_entry_safe(req, next, &requests, node) {
 		list_del_init(&req->node);
 		req->status = VIRTIO_VDMABUF_ERR_NO_CHANNEL;
 		req->done(req);
 	}
-
-	cancel_work_sync(&vd->resync_work);
-	vd->vdev->config->del_vqs(vd->vdev);
-	free_event_buffers(vd);
 }

@@ -117,7 +117,6 @@ struct vdmabuf_device {
 	struct list_head reaped; /* answered requests whose done() may sleep */
 	bool running; /* the virtqueues may be used */
 	bool gone; /* removed, or broken */
-	bool broken;
 	bool resyncing;
 	unsigned long generation; /* counts how often the host has started anew */
 
@@ -247,6 +246,7 @@ int vdmabuf_transport_start(struct vdmabuf_device *vd);
 void vdmabuf_transport_ready(struct vdmabuf_device *vd);
 void vdmabuf_transport_stop(struct vdmabuf_device *vd, bool gone);
 void vdmabuf_break(struct vdmabuf_device *vd, const char *why);
+void vdmabuf_kick_events(struct vdmabuf_device *vd);
 void vdmabuf_event_work(struct work_struct *work);
 
 int vdmabuf_submit(struct vdmabuf_device *vd, struct vdmabuf_request *req);

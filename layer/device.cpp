@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "layer/device.hpp"
+
+#include <cstring>
+
+#include "layer/guard.hpp"
+#include "layer/instance.hpp"
+#include "layer/swapchain.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+constinit HandleTable<Device> g_devices;
+
+// See link_of() of instances.
+VkLayerDeviceCreateInfo* chain_info(const VkDeviceCreateInfo& info, VkLayerFunction function) {
+    for (auto* at = static_cast<const VkLayerDeviceCreateInfo*>(info.pNext); at;
+         at = static_cast<const VkLayerDeviceCreateInfo*>(at->pNext)) {
+        if (at->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO && at->function == function) {
+            return const_cast<VkLayerDeviceCreateInfo*>(at);
+        }
+    }
+    return nullptr;
+}
+
+bool has_name(const std::vector<const char*>& names, const char* name) {
+    for (const char* known : names) {
+        if (std::strcmp(known, name) == 0) return true;
+    }
+    return false;
+}
+
+// Extensions that the layer uses, added to the app's where the driver has them.
+void add_extensions(const PhysicalDevice& physical, std::vector<const char*>& names,
+                    bool& host_pointer, bool& sync_fd) {
+    const auto add = [&](const char* name) {
+        if (!has_name(names, name)) names.push_back(name);
+    };
+    const bool core_1_1 = physical.api_version >= VK_API_VERSION_1_1;
+    host_pointer = physical.has_host_pointer;
+    if (host_pointer) {
+        if (!core_1_1) add(VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME);
+        add(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    }
+    sync_fd = physical.has_sync_fd;
+    if (!sync_fd) return;
+    if (!core_1_1) {
+        if (!physical.has_extension(VK_KHR_EXTERNAL_SEMAPHORE_EXTENSION_NAME) ||
+            !physical.has_extension(VK_KHR_EXTERNAL_FENCE_EXTENSION_NAME)) {
+            sync_fd = false;
+            return;
+        }
+        add(VK_KHR_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
+        add(VK_KHR_EXTERNAL_FENCE_EXTENSION_NAME);
+    }
+    add(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME);
+    add(VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME);
+}
+
+VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInfo& info,
+                       const VkAllocationCallbacks* allocator, VkDevice* out) {
+    Instance* instance = Instance::of(physical_handle);
+    VkLayerDeviceCreateInfo* link = chain_info(info, VK_LAYER_LINK_INFO);
+    const VkLayerDeviceCreateInfo* data = chain_info(info, VK_LOADER_DATA_CALLBACK);
+    if (!instance || !link || !data) return VK_ERROR_INITIALIZATION_FAILED;
+    const PFN_vkGetInstanceProcAddr next_instance = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
+    const PFN_vkGetDeviceProcAddr next = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
+    const auto next_create =
+        reinterpret_cast<PFN_vkCreateDevice>(next_instance(instance->handle(), "vkCreateDevice"));
+    if (!next_create) return VK_ERROR_INITIALIZATION_FAILED;
+    const PFN_vkSetDeviceLoaderData set_loader_data = data->u.pfnSetDeviceLoaderData;
+    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+
+    VkDeviceCreateInfo copy = info;
+    std::vector<const char*> names(info.ppEnabledExtensionNames,
+                                   info.ppEnabledExtensionNames + info.enabledExtensionCount);
+    const PhysicalDevice* physical = nullptr;
+    bool host_pointer = false;
+    bool sync_fd = false;
+    if (instance->active() && has_name(names, VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
+        physical = &instance->physical(physical_handle);
+        add_extensions(*physical, names, host_pointer, sync_fd);
+        copy.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
+        copy.ppEnabledExtensionNames = names.data();
+    }
+    const VkResult result = next_create(physical_handle, &copy, allocator, out);
+    if (result != VK_SUCCESS) return result;
+
+    try {
+        auto device = std::make_unique<Device>(*instance, physical, *out, next, set_loader_data);
+        if (physical) {
+            device->set_abilities(host_pointer, sync_fd);
+            device->add_queues(info);
+        }
+        g_devices.insert(dispatch_key(*out), device.get());
+        (void)device.release();  // until DestroyDevice
+    } catch (const std::bad_alloc&) {
+        const auto destroy = reinterpret_cast<PFN_vkDestroyDevice>(next(*out, "vkDestroyDevice"));
+        if (destroy) destroy(*out, allocator);
+        *out = VK_NULL_HANDLE;
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    return VK_SUCCESS;
+}
+
+}  // namespace
+
+Device::Device(Instance& instance, const PhysicalDevice* physical, VkDevice handle,
+               PFN_vkGetDeviceProcAddr next, PFN_vkSetDeviceLoaderData set_data)
+    : instance_(instance), physical_(physical), handle_(handle), set_loader_data_(set_data) {
+    load(down_, handle, next);
+}
+
+// The app must have destroyed its swapchains; one that is left must not have a thread that goes on
+// using the device.
+Device::~Device() {
+    std::vector<Swapchain*> left;
+    swapchains_.for_each([&](Swapchain& swapchain) { left.push_back(&swapchain); });
+    for (Swapchain* swapchain : left) delete swapchain;
+    swapchains_.clear();
+    queue_table_.clear();
+}
+
+Device* Device::find(std::uint64_t key) {
+    return g_devices.find(key);
+}
+
+void Device::set_abilities(bool host_pointer, bool sync_fd) {
+    host_pointer_ = host_pointer && down_.GetMemoryHostPointerPropertiesEXT;
+    sync_fd_ = sync_fd && down_.ImportSemaphoreFdKHR && down_.ImportFenceFdKHR;
+    LOG_DEBUG("device: host pointers %s, SYNC_FD %s", host_pointer_ ? "yes" : "no",
+              sync_fd_ ? "yes" : "no");
+}
+
+void Device::add_queues(const VkDeviceCreateInfo& info) {
+    for (std::uint32_t i = 0; i < info.queueCreateInfoCount; ++i) {
+        const VkDeviceQueueCreateInfo& create = info.pQueueCreateInfos[i];
+        if (create.flags != 0) continue;  // protected queues do not present
+        const bool presents = physical_->can_present(create.queueFamilyIndex);
+        if (presents) present_families_.push_back(create.queueFamilyIndex);
+        for (std::uint32_t index = 0; index < create.queueCount; ++index) {
+            auto queue = std::make_unique<Queue>();
+            down_.GetDeviceQueue(handle_, create.queueFamilyIndex, index, &queue->handle);
+            if (queue->handle == VK_NULL_HANDLE) continue;
+            (void)set_loader_data(queue->handle);
+            queue->family = create.queueFamilyIndex;
+            queue->locked = !sync_fd_;
+            if (!acquire_queue_ && presents) acquire_queue_ = queue.get();
+            queue_table_.insert(handle_bits(queue->handle), queue.get());
+            queues_.push_back(std::move(queue));
+        }
+    }
+}
+
+VkSwapchainKHR Device::add_swapchain(std::unique_ptr<Swapchain> swapchain) {
+    const auto handle = handle_of<VkSwapchainKHR>(swapchain.get());
+    swapchains_.insert(handle_bits(handle), swapchain.get());
+    (void)swapchain.release();  // until remove_swapchain()
+    return handle;
+}
+
+std::unique_ptr<Swapchain> Device::remove_swapchain(VkSwapchainKHR handle) {
+    return std::unique_ptr<Swapchain>(swapchains_.erase(handle_bits(handle)));
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL CreateDevice(VkPhysicalDevice physical,
+                                            const VkDeviceCreateInfo* info,
+                                            const VkAllocationCallbacks* allocator,
+                                            VkDevice* device) noexcept {
+    return guarded([&] { return create_device(physical, *info, allocator, device); });
+}
+
+VKAPI_ATTR void VKAPI_CALL DestroyDevice(VkDevice handle,
+                                         const VkAllocationCallbacks* allocator) noexcept {
+    if (handle == VK_NULL_HANDLE) return;
+    std::unique_ptr<Device> device(g_devices.erase(dispatch_key(handle)));
+    if (!device) return;
+    const PFN_vkDestroyDevice down = device->down().DestroyDevice;
+    device.reset();
+    down(handle, allocator);
+}
+
+}  // namespace vdmabuf::layer

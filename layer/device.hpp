@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "layer/dispatch.hpp"
+#include "layer/handle_table.hpp"
+#include "layer/queue_lock.hpp"
+
+namespace vdmabuf::layer {
+
+class Instance;
+class Swapchain;
+struct PhysicalDevice;
+
+// A device of the app. When it is passive (the app does not present with it) the layer only hands
+// calls through.
+class Device {
+  public:
+    Device(Instance& instance, const PhysicalDevice* physical, VkDevice handle,
+           PFN_vkGetDeviceProcAddr next, PFN_vkSetDeviceLoaderData set_data);
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
+
+    // By a device, queue or command buffer.
+    template <typename Handle>
+    static Device* of(Handle handle) {
+        return find(dispatch_key(handle));
+    }
+    static Device* find(std::uint64_t key);
+
+    VkDevice handle() const { return handle_; }
+    Instance& instance() const { return instance_; }
+    const DeviceDispatch& down() const { return down_; }
+    bool active() const { return physical_ != nullptr; }
+    const PhysicalDevice& physical() const { return *physical_; }  // only when active
+
+    // Asks the driver for the queues that the app created. Throws std::bad_alloc.
+    void add_queues(const VkDeviceCreateInfo& info);
+    Queue* queue(VkQueue handle) const { return queue_table_.find(handle_bits(handle)); }
+    std::span<const std::unique_ptr<Queue>> queues() const { return queues_; }
+    // Families that the app has queues of and that can present.
+    std::span<const std::uint32_t> present_families() const { return present_families_; }
+
+    // The device's semaphores and fences take a SYNC_FD; else acquire submits to this queue.
+    bool sync_fd() const { return sync_fd_; }
+    Queue* acquire_queue() const { return acquire_queue_; }
+    bool host_pointer() const { return host_pointer_; }
+    void set_abilities(bool host_pointer, bool sync_fd);
+
+    // What the loader does to objects that an app asks for; ours have to have it for layers below.
+    template <typename Handle>
+    VkResult set_loader_data(Handle object) const {
+        return set_loader_data_(handle_, reinterpret_cast<void*>(object));
+    }
+
+    Swapchain* swapchain(VkSwapchainKHR handle) const {
+        return swapchains_.find(handle_bits(handle));
+    }
+    VkSwapchainKHR add_swapchain(std::unique_ptr<Swapchain> swapchain);
+    std::unique_ptr<Swapchain> remove_swapchain(VkSwapchainKHR handle);
+
+  private:
+    Instance& instance_;
+    const PhysicalDevice* const physical_;  // null: passive
+    const VkDevice handle_;
+    const PFN_vkSetDeviceLoaderData set_loader_data_;
+    DeviceDispatch down_;
+    bool sync_fd_ = false;
+    bool host_pointer_ = false;
+    std::vector<std::unique_ptr<Queue>> queues_;
+    HandleTable<Queue> queue_table_;
+    std::vector<std::uint32_t> present_families_;
+    Queue* acquire_queue_ = nullptr;
+    HandleTable<Swapchain> swapchains_;
+};
+
+VKAPI_ATTR VkResult VKAPI_CALL CreateDevice(VkPhysicalDevice physical,
+                                            const VkDeviceCreateInfo* info,
+                                            const VkAllocationCallbacks* allocator,
+                                            VkDevice* device) noexcept;
+VKAPI_ATTR void VKAPI_CALL DestroyDevice(VkDevice device,
+                                         const VkAllocationCallbacks* allocator) noexcept;
+
+}  // namespace vdmabuf::layer

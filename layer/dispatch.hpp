@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+// Functions of the next layer or driver, one table for each instance and device.
+#pragma once
+
+#include "layer/vulkan.hpp"
+
+namespace vdmabuf::layer {
+
+#define VDMABUF_INSTANCE_FUNCTIONS(X)              \
+    X(DestroyInstance)                             \
+    X(EnumerateDeviceExtensionProperties)          \
+    X(GetPhysicalDeviceProperties)                 \
+    X(GetPhysicalDeviceFormatProperties)           \
+    X(GetPhysicalDeviceImageFormatProperties)      \
+    X(GetPhysicalDeviceMemoryProperties)           \
+    X(GetPhysicalDeviceQueueFamilyProperties)      \
+    X(DestroySurfaceKHR)                           \
+    X(GetPhysicalDeviceSurfaceSupportKHR)          \
+    X(GetPhysicalDeviceSurfaceCapabilitiesKHR)     \
+    X(GetPhysicalDeviceSurfaceFormatsKHR)          \
+    X(GetPhysicalDeviceSurfacePresentModesKHR)     \
+    X(GetPhysicalDeviceSurfaceCapabilities2KHR)    \
+    X(GetPhysicalDeviceSurfaceFormats2KHR)         \
+    X(GetPhysicalDeviceSurfaceCapabilities2EXT)    \
+    X(GetPhysicalDevicePresentRectanglesKHR)       \
+    X(CreateXcbSurfaceKHR)                         \
+    X(GetPhysicalDeviceXcbPresentationSupportKHR)  \
+    X(CreateXlibSurfaceKHR)                        \
+    X(GetPhysicalDeviceXlibPresentationSupportKHR) \
+    X(CreateHeadlessSurfaceEXT)
+
+// In Vulkan 1.1; with the suffix KHR before.
+#define VDMABUF_INSTANCE_FUNCTIONS_1_1(X)           \
+    X(GetPhysicalDeviceProperties2)                 \
+    X(GetPhysicalDeviceImageFormatProperties2)      \
+    X(GetPhysicalDeviceExternalSemaphoreProperties) \
+    X(GetPhysicalDeviceExternalFenceProperties)
+
+#define VDMABUF_DEVICE_FUNCTIONS(X)         \
+    X(DestroyDevice)                        \
+    X(GetDeviceQueue)                       \
+    X(GetDeviceQueue2)                      \
+    X(QueueSubmit)                          \
+    X(QueueSubmit2)                         \
+    X(QueueSubmit2KHR)                      \
+    X(QueueBindSparse)                      \
+    X(QueueWaitIdle)                        \
+    X(DeviceWaitIdle)                       \
+    X(AllocateMemory)                       \
+    X(FreeMemory)                           \
+    X(MapMemory)                            \
+    X(InvalidateMappedMemoryRanges)         \
+    X(BindBufferMemory)                     \
+    X(BindImageMemory)                      \
+    X(BindImageMemory2)                     \
+    X(BindImageMemory2KHR)                  \
+    X(GetBufferMemoryRequirements)          \
+    X(GetImageMemoryRequirements)           \
+    X(GetImageSubresourceLayout)            \
+    X(CreateBuffer)                         \
+    X(DestroyBuffer)                        \
+    X(CreateImage)                          \
+    X(DestroyImage)                         \
+    X(CreateFence)                          \
+    X(DestroyFence)                         \
+    X(ResetFences)                          \
+    X(WaitForFences)                        \
+    X(CreateSemaphore)                      \
+    X(DestroySemaphore)                     \
+    X(CreateCommandPool)                    \
+    X(DestroyCommandPool)                   \
+    X(AllocateCommandBuffers)               \
+    X(BeginCommandBuffer)                   \
+    X(EndCommandBuffer)                     \
+    X(CmdPipelineBarrier)                   \
+    X(CmdCopyImageToBuffer)                 \
+    X(CreateSwapchainKHR)                   \
+    X(DestroySwapchainKHR)                  \
+    X(GetSwapchainImagesKHR)                \
+    X(AcquireNextImageKHR)                  \
+    X(AcquireNextImage2KHR)                 \
+    X(QueuePresentKHR)                      \
+    X(GetDeviceGroupSurfacePresentModesKHR) \
+    X(GetMemoryHostPointerPropertiesEXT)    \
+    X(ImportSemaphoreFdKHR)                 \
+    X(ImportFenceFdKHR)                     \
+    X(SetDebugUtilsObjectNameEXT)           \
+    X(SetDebugUtilsObjectTagEXT)            \
+    X(DebugMarkerSetObjectNameEXT)          \
+    X(DebugMarkerSetObjectTagEXT)           \
+    X(SetPrivateData)                       \
+    X(GetPrivateData)                       \
+    X(SetPrivateDataEXT)                    \
+    X(GetPrivateDataEXT)
+
+struct InstanceDispatch {
+    PFN_vkGetInstanceProcAddr GetInstanceProcAddr = nullptr;
+#define X(name) PFN_vk##name name = nullptr;
+    VDMABUF_INSTANCE_FUNCTIONS(X)
+    VDMABUF_INSTANCE_FUNCTIONS_1_1(X)
+#undef X
+};
+
+struct DeviceDispatch {
+    PFN_vkGetDeviceProcAddr GetDeviceProcAddr = nullptr;
+#define X(name) PFN_vk##name name = nullptr;
+    VDMABUF_DEVICE_FUNCTIONS(X)
+#undef X
+};
+
+// `api_version`: what the app asked for, which decides the names of the functions of 1.1.
+void load(InstanceDispatch& table, VkInstance instance, PFN_vkGetInstanceProcAddr next,
+          std::uint32_t api_version);
+void load(DeviceDispatch& table, VkDevice device, PFN_vkGetDeviceProcAddr next);
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// What the loader finds: the negotiation and the two functions that lead to all others.
+#include <cstring>
+
+#include "layer/device.hpp"
+#include "layer/instance.hpp"
+#include "layer/object_names.hpp"
+#include "layer/queue_lock.hpp"
+#include "layer/surface.hpp"
+#include "layer/surface_queries.hpp"
+#include "layer/swapchain.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+enum class Kind {
+    global,        // callable without an instance
+    always,        // needed even when the layer only hands calls through
+    instance,      // of an instance that presents
+    physical,      // likewise, of its physical devices
+    device,        // of a device that presents
+    queue_locked,  // likewise, and only where acquiring an image submits to a queue
+};
+
+struct Entry {
+    const char* name;
+    PFN_vkVoidFunction function;
+    Kind kind;
+};
+
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetInstanceProcAddr(VkInstance instance,
+                                                             const char* name) noexcept;
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetDeviceProcAddr(VkDevice device,
+                                                           const char* name) noexcept;
+
+#define ENTRY(name, kind) \
+    { "vk" #name, reinterpret_cast<PFN_vkVoidFunction>(&name), Kind::kind }
+const Entry kEntries[] = {
+    ENTRY(CreateInstance, global),
+    ENTRY(EnumerateInstanceExtensionProperties, global),
+    ENTRY(EnumerateInstanceLayerProperties, global),
+    ENTRY(GetInstanceProcAddr, global),
+    ENTRY(GetDeviceProcAddr, always),
+    ENTRY(DestroyInstance, always),
+    ENTRY(CreateDevice, always),
+    ENTRY(DestroyDevice, always),
+    ENTRY(EnumerateDeviceExtensionProperties, physical),
+    ENTRY(DestroySurfaceKHR, instance),
+    ENTRY(CreateXcbSurfaceKHR, instance),
+    ENTRY(CreateXlibSurfaceKHR, instance),
+    ENTRY(CreateHeadlessSurfaceEXT, instance),
+    ENTRY(GetPhysicalDeviceXcbPresentationSupportKHR, physical),
+    ENTRY(GetPhysicalDeviceXlibPresentationSupportKHR, physical),
+    ENTRY(GetPhysicalDeviceSurfaceSupportKHR, physical),
+    ENTRY(GetPhysicalDeviceSurfaceCapabilitiesKHR, physical),
+    ENTRY(GetPhysicalDeviceSurfaceCapabilities2KHR, physical),
+    ENTRY(GetPhysicalDeviceSurfaceCapabilities2EXT, physical),
+    ENTRY(GetPhysicalDeviceSurfaceFormatsKHR, physical),
+    ENTRY(GetPhysicalDeviceSurfaceFormats2KHR, physical),
+    ENTRY(GetPhysicalDeviceSurfacePresentModesKHR, physical),
+    ENTRY(GetPhysicalDevicePresentRectanglesKHR, physical),
+    ENTRY(GetDeviceGroupSurfacePresentModesKHR, device),
+    ENTRY(CreateSwapchainKHR, device),
+    ENTRY(DestroySwapchainKHR, device),
+    ENTRY(GetSwapchainImagesKHR, device),
+    ENTRY(AcquireNextImageKHR, device),
+    ENTRY(AcquireNextImage2KHR, device),
+    ENTRY(QueuePresentKHR, device),
+    ENTRY(CreateImage, device),
+    ENTRY(BindImageMemory2, device),
+    ENTRY(BindImageMemory2KHR, device),
+    ENTRY(SetDebugUtilsObjectNameEXT, device),
+    ENTRY(SetDebugUtilsObjectTagEXT, device),
+    ENTRY(DebugMarkerSetObjectNameEXT, device),
+    ENTRY(DebugMarkerSetObjectTagEXT, device),
+    ENTRY(SetPrivateData, device),
+    ENTRY(GetPrivateData, device),
+    ENTRY(SetPrivateDataEXT, device),
+    ENTRY(GetPrivateDataEXT, device),
+    ENTRY(QueueSubmit, queue_locked),
+    ENTRY(QueueSubmit2, queue_locked),
+    ENTRY(QueueSubmit2KHR, queue_locked),
+    ENTRY(QueueBindSparse, queue_locked),
+    ENTRY(QueueWaitIdle, queue_locked),
+    ENTRY(DeviceWaitIdle, queue_locked),
+};
+#undef ENTRY
+
+const Entry* find(const char* name) {
+    for (const Entry& entry : kEntries) {
+        if (std::strcmp(entry.name, name) == 0) return &entry;
+    }
+    return nullptr;
+}
+
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetInstanceProcAddr(VkInstance handle,
+                                                             const char* name) noexcept {
+    const Entry* entry = find(name);
+    if (entry && entry->kind == Kind::global) return entry->function;
+    if (handle == VK_NULL_HANDLE) return nullptr;
+    const Instance* instance = Instance::of(handle);
+    if (!instance) return nullptr;
+    const PFN_vkVoidFunction down = instance->down().GetInstanceProcAddr(handle, name);
+    if (!entry || !down) return down;
+    return instance->active() || entry->kind == Kind::always ? entry->function : down;
+}
+
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetDeviceProcAddr(VkDevice handle,
+                                                           const char* name) noexcept {
+    const Device* device = handle ? Device::of(handle) : nullptr;
+    if (!device) return nullptr;
+    const Entry* entry = find(name);
+    const PFN_vkVoidFunction down = device->down().GetDeviceProcAddr(handle, name);
+    // What the driver does not have, or the app has not enabled, stays unknown.
+    if (!entry || !down) return down;
+    switch (entry->kind) {
+        case Kind::always:
+            return entry->function;
+        case Kind::device:
+            return device->active() ? entry->function : down;
+        case Kind::queue_locked:
+            return device->active() && !device->sync_fd() ? entry->function : down;
+        default:
+            return down;
+    }
+}
+
+// For functions that the loader does not know: ours are all known to it, so that this is only the
+// way down.
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetPhysicalDeviceProcAddr(VkInstance handle,
+                                                                   const char* name) noexcept {
+    const Instance* instance = handle ? Instance::of(handle) : nullptr;
+    if (!instance) return nullptr;
+    const Entry* entry = find(name);
+    if (entry && entry->kind == Kind::physical && instance->active()) return entry->function;
+    return instance->next_physical() ? instance->next_physical()(handle, name) : nullptr;
+}
+
+}  // namespace
+}  // namespace vdmabuf::layer
+
+extern "C" {
+
+VK_LAYER_EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance,
+                                                                               const char* name) {
+    return vdmabuf::layer::GetInstanceProcAddr(instance, name);
+}
+
+VK_LAYER_EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetDeviceProcAddr(VkDevice device,
+                                                                             const char* name) {
+    return vdmabuf::layer::GetDeviceProcAddr(device, name);
+}
+
+VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface* negotiation) {
+    constexpr std::uint32_t kVersion = 2;
+    if (!negotiation || negotiation->sType != LAYER_NEGOTIATE_INTERFACE_STRUCT ||
+        negotiation->loaderLayerInterfaceVersion < kVersion) {
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    negotiation->loaderLayerInterfaceVersion = kVersion;
+    // Not the exported names: the dynamic linker resolves those to the loader's own functions.
+    negotiation->pfnGetInstanceProcAddr = vdmabuf::layer::GetInstanceProcAddr;
+    negotiation->pfnGetDeviceProcAddr = vdmabuf::layer::GetDeviceProcAddr;
+    negotiation->pfnGetPhysicalDeviceProcAddr = vdmabuf::layer::GetPhysicalDeviceProcAddr;
+    return VK_SUCCESS;
+}
+
+}  // extern "C"

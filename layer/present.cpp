@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// vkQueuePresentKHR, for swapchains of ours and of the driver in one call.
+#include <algorithm>
+#include <vector>
+
+#include "layer/guard.hpp"
+#include "layer/swapchain.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+// Semaphores of one submit; an app that waits for more gets several.
+constexpr std::uint32_t kWaitChunk = 16;
+
+constexpr auto kWaitStages = [] {
+    std::array<VkPipelineStageFlags, kWaitChunk> stages{};
+    stages.fill(VK_PIPELINE_STAGE_ALL_COMMANDS_BIT);
+    return stages;
+}();
+
+// The result of a call is the worst of its swapchains' results.
+int badness(VkResult result) {
+    switch (result) {
+        case VK_SUCCESS:
+            return 0;
+        case VK_SUBOPTIMAL_KHR:
+            return 1;
+        case VK_ERROR_OUT_OF_DATE_KHR:
+            return 2;
+        case VK_ERROR_SURFACE_LOST_KHR:
+            return 3;
+        case VK_ERROR_DEVICE_LOST:
+            return 5;
+        default:
+            return 4;
+    }
+}
+
+Swapchain::Damage damage_of(const VkPresentRegionsKHR* regions, std::uint32_t swapchain) {
+    Swapchain::Damage damage;
+    if (!regions || !regions->pRegions || swapchain >= regions->swapchainCount) return damage;
+    const VkPresentRegionKHR& region = regions->pRegions[swapchain];
+    // Without a list of rectangles, or with too long a one, everything has changed.
+    if (!region.pRectangles || region.rectangleCount > damage.rects.size()) return damage;
+    for (std::uint32_t i = 0; i < region.rectangleCount; ++i) {
+        const VkRectLayerKHR& rect = region.pRectangles[i];
+        if (rect.offset.x < 0 || rect.offset.y < 0 || rect.extent.width == 0 ||
+            rect.extent.height == 0) {
+            continue;
+        }
+        damage.rects[damage.count++] = {static_cast<std::uint32_t>(rect.offset.x),
+                                        static_cast<std::uint32_t>(rect.offset.y),
+                                        rect.extent.width, rect.extent.height};
+    }
+    return damage;
+}
+
+// The part of a call that is the driver's. Of the structures chained to it, those with an entry for
+// each swapchain are cut to size; unknown ones are left out, as they may have such entries too.
+VkResult present_below(const Device& device, Queue* queue, VkQueue handle,
+                       const VkPresentInfoKHR& info, PresentWaits& waits,
+                       const std::vector<std::uint32_t>& theirs, std::vector<VkResult>& results) {
+    std::vector<VkSwapchainKHR> swapchains;
+    std::vector<std::uint32_t> indices;
+    std::vector<VkPresentRegionKHR> regions;
+    std::vector<std::uint32_t> masks;
+    const auto* all_regions =
+        find_in_chain<VkPresentRegionsKHR>(info.pNext, VK_STRUCTURE_TYPE_PRESENT_REGIONS_KHR);
+    const auto* group = find_in_chain<VkDeviceGroupPresentInfoKHR>(
+        info.pNext, VK_STRUCTURE_TYPE_DEVICE_GROUP_PRESENT_INFO_KHR);
+    for (const std::uint32_t i : theirs) {
+        swapchains.push_back(info.pSwapchains[i]);
+        indices.push_back(info.pImageIndices[i]);
+        if (all_regions && all_regions->pRegions) regions.push_back(all_regions->pRegions[i]);
+        if (group && group->swapchainCount > 0) masks.push_back(group->pDeviceMasks[i]);
+    }
+    const auto count = static_cast<std::uint32_t>(theirs.size());
+    results.assign(count, VK_SUCCESS);
+    VkPresentInfoKHR part{};
+    part.sType = VK_STRUCTURE_TYPE_PRESENT_INFO_KHR;
+    const VkPresentRegionsKHR part_regions{VK_STRUCTURE_TYPE_PRESENT_REGIONS_KHR, nullptr, count,
+                                           regions.data()};
+    if (!regions.empty()) part.pNext = &part_regions;
+    VkDeviceGroupPresentInfoKHR part_group{VK_STRUCTURE_TYPE_DEVICE_GROUP_PRESENT_INFO_KHR,
+                                           part.pNext, count, masks.data(),
+                                           VK_DEVICE_GROUP_PRESENT_MODE_LOCAL_BIT_KHR};
+    if (!masks.empty()) {
+        part_group.mode = group->mode;
+        part.pNext = &part_group;
+    }
+    if (!waits.done) {
+        part.waitSemaphoreCount = waits.count;
+        part.pWaitSemaphores = waits.semaphores;
+        waits.done = true;
+    } else if (waits.signal != VK_NULL_HANDLE) {
+        part.waitSemaphoreCount = 1;
+        part.pWaitSemaphores = &waits.signal;
+    }
+    part.swapchainCount = count;
+    part.pSwapchains = swapchains.data();
+    part.pImageIndices = indices.data();
+    part.pResults = results.data();
+    const auto lock = queue ? queue->lock() : std::unique_lock<std::mutex>();
+    return device.down().QueuePresentKHR(handle, &part);
+}
+
+VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKHR& info) {
+    const auto* regions =
+        find_in_chain<VkPresentRegionsKHR>(info.pNext, VK_STRUCTURE_TYPE_PRESENT_REGIONS_KHR);
+    PresentWaits waits{info.pWaitSemaphores, info.waitSemaphoreCount};
+    VkResult worst = VK_SUCCESS;
+    std::uint32_t theirs_count = 0;
+    for (std::uint32_t i = 0; i < info.swapchainCount; ++i) {
+        if (!device.swapchain(info.pSwapchains[i])) ++theirs_count;
+    }
+    for (std::uint32_t i = 0; i < info.swapchainCount; ++i) {
+        Swapchain* ours = device.swapchain(info.pSwapchains[i]);
+        if (!ours) continue;
+        if (theirs_count > 0 && !waits.done && waits.count > 0) {
+            // Our submit takes the app's semaphores: the driver's present waits for us instead.
+            waits.signal = ours->relay(info.pImageIndices[i]);
+        }
+        const VkResult result =
+            ours->present(queue, info.pImageIndices[i], damage_of(regions, i), waits);
+        if (info.pResults) info.pResults[i] = result;
+        if (badness(result) > badness(worst)) worst = result;
+    }
+    if (theirs_count > 0) {
+        std::vector<std::uint32_t> theirs;
+        for (std::uint32_t i = 0; i < info.swapchainCount; ++i) {
+            if (!device.swapchain(info.pSwapchains[i])) theirs.push_back(i);
+        }
+        std::vector<VkResult> results;
+        const VkResult result =
+            present_below(device, &queue, queue.handle, info, waits, theirs, results);
+        for (std::size_t i = 0; info.pResults && i < theirs.size(); ++i) {
+            info.pResults[theirs[i]] = results[i];
+        }
+        if (badness(result) > badness(worst)) worst = result;
+    }
+    if (!waits.done) {
+        // Presents that fail do their waits all the same; DXVK relies on it.
+        waits.signal = VK_NULL_HANDLE;
+        const VkResult result = submit(device, queue, VK_NULL_HANDLE, VK_NULL_HANDLE, waits);
+        if (badness(result) > badness(worst)) worst = result;
+    }
+    return worst;
+}
+
+}  // namespace
+
+VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, VkFence fence,
+                PresentWaits& waits) {
+    const std::uint32_t waiting = waits.done ? 0 : waits.count;
+    if (waiting == 0 && commands == VK_NULL_HANDLE && fence == VK_NULL_HANDLE) {
+        waits.done = true;
+        return VK_SUCCESS;
+    }
+    const auto lock = queue.lock();
+    std::uint32_t first = 0;
+    for (;;) {
+        const std::uint32_t count = std::min(waiting - first, kWaitChunk);
+        const bool last = first + count == waiting;
+        VkSubmitInfo info{};
+        info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
+        info.waitSemaphoreCount = count;
+        info.pWaitSemaphores = waits.semaphores + first;
+        info.pWaitDstStageMask = kWaitStages.data();
+        if (last && commands != VK_NULL_HANDLE) {
+            info.commandBufferCount = 1;
+            info.pCommandBuffers = &commands;
+        }
+        if (last && waiting > 0 && waits.signal != VK_NULL_HANDLE) {
+            info.signalSemaphoreCount = 1;
+            info.pSignalSemaphores = &waits.signal;
+        }
+        const VkResult result =
+            device.down().QueueSubmit(queue.handle, 1, &info, last ? fence : VK_NULL_HANDLE);
+        if (result != VK_SUCCESS) return result;
+        if (last) break;
+        first += count;
+    }
+    // Later submits to this queue come after the waits: a semaphore's second scope takes in all
+    // that is later in submission order.
+    waits.done = true;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL QueuePresentKHR(VkQueue handle,
+                                               const VkPresentInfoKHR* info) noexcept {
+    return guarded([&] {
+        const Device& device = *Device::of(handle);
+        Queue* queue = device.queue(handle);
+        bool ours = false;
+        for (std::uint32_t i = 0; i < info->swapchainCount && !ours; ++i) {
+            ours = device.swapchain(info->pSwapchains[i]) != nullptr;
+        }
+        if (ours && queue) return present_mixed(device, *queue, *info);
+        if (!device.down().QueuePresentKHR) return VK_ERROR_EXTENSION_NOT_PRESENT;
+        const auto lock = queue ? queue->lock() : std::unique_lock<std::mutex>();
+        return device.down().QueuePresentKHR(handle, info);
+    });
+}
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+#include "layer/surface_queries.hpp"
+
+#include <algorithm>
+
+#include "layer/device.hpp"
+#include "layer/guard.hpp"
+#include "layer/instance.hpp"
+#include "layer/surface.hpp"
+#include "runtime/common/stream_messages.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+constexpr std::uint32_t kSwapchainDecides = UINT32_MAX;  // of currentExtent
+
+constexpr VkPresentModeKHR kPresentModes[] = {VK_PRESENT_MODE_FIFO_KHR, VK_PRESENT_MODE_MAILBOX_KHR,
+                                              VK_PRESENT_MODE_IMMEDIATE_KHR};
+
+std::shared_ptr<Surface> surface_of(VkPhysicalDevice device, VkSurfaceKHR surface) {
+    return Instance::of(device)->surface(surface);
+}
+
+VkResult fill(Surface& surface, const PhysicalDevice& physical, VkSurfaceCapabilitiesKHR& out) {
+    if (surface.lost()) return VK_ERROR_SURFACE_LOST_KHR;
+    std::optional<VkExtent2D> extent;
+    if (const VkResult result = surface.query_extent(extent); result != VK_SUCCESS) return result;
+    const std::uint32_t largest = std::min(physical.limits.maxImageDimension2D, stream::kMaxExtent);
+    out = {};
+    out.minImageCount = kMinImages;
+    out.maxImageCount = kMaxImages;
+    out.currentExtent = extent.value_or(VkExtent2D{kSwapchainDecides, kSwapchainDecides});
+    out.minImageExtent = extent.value_or(VkExtent2D{1, 1});
+    out.maxImageExtent = extent.value_or(VkExtent2D{largest, largest});
+    out.maxImageArrayLayers = 1;
+    out.supportedTransforms = VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR;
+    out.currentTransform = VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR;
+    // Qt and GTK take INHERIT where there is one.
+    out.supportedCompositeAlpha =
+        VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR | VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR;
+    out.supportedUsageFlags = physical.usage;
+    return VK_SUCCESS;
+}
+
+// Structures that an app may chain to the query, of extensions that a driver brings.
+void fill_chain(void* chain) {
+    for (auto* at = static_cast<VkBaseOutStructure*>(chain); at; at = at->pNext) {
+        if (at->sType == VK_STRUCTURE_TYPE_SURFACE_PROTECTED_CAPABILITIES_KHR) {
+            reinterpret_cast<VkSurfaceProtectedCapabilitiesKHR*>(at)->supportsProtected = VK_FALSE;
+        } else if (at->sType == VK_STRUCTURE_TYPE_SHARED_PRESENT_SURFACE_CAPABILITIES_KHR) {
+            reinterpret_cast<VkSharedPresentSurfaceCapabilitiesKHR*>(at)
+                ->sharedPresentSupportedUsageFlags = 0;
+        }
+    }
+}
+
+}  // namespace
+
+bool is_present_mode(VkPresentModeKHR mode) {
+    return std::find(std::begin(kPresentModes), std::end(kPresentModes), mode) !=
+           std::end(kPresentModes);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceSupportKHR(VkPhysicalDevice device,
+                                                                  std::uint32_t family,
+                                                                  VkSurfaceKHR surface,
+                                                                  VkBool32* supported) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        if (!instance.surface(surface)) {
+            return instance.down().GetPhysicalDeviceSurfaceSupportKHR(device, family, surface,
+                                                                      supported);
+        }
+        *supported = instance.physical(device).can_present(family) ? VK_TRUE : VK_FALSE;
+        return VK_SUCCESS;
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceCapabilitiesKHR(
+    VkPhysicalDevice device, VkSurfaceKHR handle, VkSurfaceCapabilitiesKHR* capabilities) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        const auto surface = instance.surface(handle);
+        if (!surface) {
+            return instance.down().GetPhysicalDeviceSurfaceCapabilitiesKHR(device, handle,
+                                                                           capabilities);
+        }
+        return fill(*surface, instance.physical(device), *capabilities);
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceCapabilities2KHR(
+    VkPhysicalDevice device, const VkPhysicalDeviceSurfaceInfo2KHR* info,
+    VkSurfaceCapabilities2KHR* capabilities) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        const auto surface = instance.surface(info->surface);
+        if (!surface) {
+            return instance.down().GetPhysicalDeviceSurfaceCapabilities2KHR(device, info,
+                                                                            capabilities);
+        }
+        fill_chain(capabilities->pNext);
+        return fill(*surface, instance.physical(device), capabilities->surfaceCapabilities);
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL
+GetPhysicalDeviceSurfaceCapabilities2EXT(VkPhysicalDevice device, VkSurfaceKHR handle,
+                                         VkSurfaceCapabilities2EXT* capabilities) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        const auto surface = instance.surface(handle);
+        if (!surface) {
+            return instance.down().GetPhysicalDeviceSurfaceCapabilities2EXT(device, handle,
+                                                                            capabilities);
+        }
+        VkSurfaceCapabilitiesKHR plain{};
+        const VkResult result = fill(*surface, instance.physical(device), plain);
+        if (result != VK_SUCCESS) return result;
+        capabilities->minImageCount = plain.minImageCount;
+        capabilities->maxImageCount = plain.maxImageCount;
+        capabilities->currentExtent = plain.currentExtent;
+        capabilities->minImageExtent = plain.minImageExtent;
+        capabilities->maxImageExtent = plain.maxImageExtent;
+        capabilities->maxImageArrayLayers = plain.maxImageArrayLayers;
+        capabilities->supportedTransforms = plain.supportedTransforms;
+        capabilities->currentTransform = plain.currentTransform;
+        capabilities->supportedCompositeAlpha = plain.supportedCompositeAlpha;
+        capabilities->supportedUsageFlags = plain.supportedUsageFlags;
+        capabilities->supportedSurfaceCounters = 0;
+        return VK_SUCCESS;
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL
+GetPhysicalDeviceSurfaceFormatsKHR(VkPhysicalDevice device, VkSurfaceKHR handle,
+                                   std::uint32_t* count, VkSurfaceFormatKHR* formats) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        if (!instance.surface(handle)) {
+            return instance.down().GetPhysicalDeviceSurfaceFormatsKHR(device, handle, count,
+                                                                      formats);
+        }
+        return return_array(instance.physical(device).formats, count, formats);
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceFormats2KHR(
+    VkPhysicalDevice device, const VkPhysicalDeviceSurfaceInfo2KHR* info, std::uint32_t* count,
+    VkSurfaceFormat2KHR* formats) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        if (!instance.surface(info->surface)) {
+            return instance.down().GetPhysicalDeviceSurfaceFormats2KHR(device, info, count,
+                                                                       formats);
+        }
+        const auto& available = instance.physical(device).formats;
+        const auto total = static_cast<std::uint32_t>(available.size());
+        if (!formats) {
+            *count = total;
+            return VK_SUCCESS;
+        }
+        *count = std::min(*count, total);
+        for (std::uint32_t i = 0; i < *count; ++i) formats[i].surfaceFormat = available[i];
+        return *count < total ? VK_INCOMPLETE : VK_SUCCESS;
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL
+GetPhysicalDeviceSurfacePresentModesKHR(VkPhysicalDevice device, VkSurfaceKHR handle,
+                                        std::uint32_t* count, VkPresentModeKHR* modes) noexcept {
+    return guarded([&] {
+        Instance& instance = *Instance::of(device);
+        if (!instance.surface(handle)) {
+            return instance.down().GetPhysicalDeviceSurfacePresentModesKHR(device, handle, count,
+                                                                           modes);
+        }
+        return return_array(std::span(kPresentModes), count, modes);
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDevicePresentRectanglesKHR(VkPhysicalDevice device,
+                                                                     VkSurfaceKHR handle,
+                                                                     std::uint32_t* count,
+                                                                     VkRect2D* rects) noexcept {
+    return guarded([&] {
+        const auto surface = surface_of(device, handle);
+        if (!surface) {
+            return Instance::of(device)->down().GetPhysicalDevicePresentRectanglesKHR(
+                device, handle, count, rects);
+        }
+        std::optional<VkExtent2D> extent;
+        if (const VkResult result = surface->query_extent(extent); result != VK_SUCCESS) {
+            return result;
+        }
+        const VkRect2D whole{{0, 0},
+                             extent.value_or(VkExtent2D{kSwapchainDecides, kSwapchainDecides})};
+        return return_array(std::span(&whole, 1), count, rects);
+    });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetDeviceGroupSurfacePresentModesKHR(
+    VkDevice handle, VkSurfaceKHR surface, VkDeviceGroupPresentModeFlagsKHR* modes) noexcept {
+    return guarded([&] {
+        const Device& device = *Device::of(handle);
+        if (!device.instance().surface(surface)) {
+            if (!device.down().GetDeviceGroupSurfacePresentModesKHR) {
+                return VK_ERROR_EXTENSION_NOT_PRESENT;
+            }
+            return device.down().GetDeviceGroupSurfacePresentModesKHR(handle, surface, modes);
+        }
+        *modes = VK_DEVICE_GROUP_PRESENT_MODE_LOCAL_BIT_KHR;
+        return VK_SUCCESS;
+    });
+}
+
+}  // namespace vdmabuf::layer

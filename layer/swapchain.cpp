@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: MIT
+#include "layer/swapchain.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "layer/instance.hpp"
+#include "layer/surface_queries.hpp"
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
+// How long destroying a swapchain waits for presents that the GPU has not done. Apps may destroy it
+// as soon as their own work is done, so this is short on any GPU that is alive.
+constexpr std::uint64_t kStopNs = 5 * kNsPerSecond;
+constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
+
+stream::PresentMode wire_mode(VkPresentModeKHR mode) {
+    switch (mode) {
+        case VK_PRESENT_MODE_MAILBOX_KHR:
+            return stream::PresentMode::mailbox;
+        case VK_PRESENT_MODE_IMMEDIATE_KHR:
+            return stream::PresentMode::immediate;
+        default:
+            return stream::PresentMode::fifo;
+    }
+}
+
+// Why this cannot be a swapchain, as a driver would refuse it; or nullptr.
+const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical) {
+    constexpr VkSwapchainCreateFlagsKHR kKnownFlags = VK_SWAPCHAIN_CREATE_MUTABLE_FORMAT_BIT_KHR;
+    const VkExtent2D extent = info.imageExtent;
+    const std::uint32_t largest = std::min(physical.limits.maxImageDimension2D, stream::kMaxExtent);
+    if (extent.width == 0 || extent.height == 0 || extent.width > largest ||
+        extent.height > largest) {
+        return "image extent";
+    }
+    const bool format = std::any_of(
+        physical.formats.begin(), physical.formats.end(), [&](const VkSurfaceFormatKHR& known) {
+            return known.format == info.imageFormat && known.colorSpace == info.imageColorSpace;
+        });
+    if (!format) return "image format";
+    if (info.minImageCount > kMaxImages) return "number of images";
+    if (info.imageArrayLayers != 1) return "array layers";
+    if (info.imageUsage == 0) return "image usage";
+    if (!is_present_mode(info.presentMode)) return "present mode";
+    if (info.preTransform != VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR) return "transform";
+    if ((info.flags & ~kKnownFlags) != 0) return "flags";
+    return nullptr;
+}
+
+ImageRequest request_of(const VkSwapchainCreateInfoKHR& info) {
+    ImageRequest request;
+    request.format = *find_format(info.imageFormat);
+    request.extent = info.imageExtent;
+    request.usage = info.imageUsage;
+    request.sharing = info.imageSharingMode;
+    if (info.imageSharingMode == VK_SHARING_MODE_CONCURRENT) {
+        request.families.assign(info.pQueueFamilyIndices,
+                                info.pQueueFamilyIndices + info.queueFamilyIndexCount);
+    }
+    if (info.flags & VK_SWAPCHAIN_CREATE_MUTABLE_FORMAT_BIT_KHR) {
+        // What the flag of the swapchain means for its images (VK_KHR_swapchain_mutable_format).
+        request.flags = VK_IMAGE_CREATE_MUTABLE_FORMAT_BIT | VK_IMAGE_CREATE_EXTENDED_USAGE_BIT;
+        const auto* list = find_in_chain<VkImageFormatListCreateInfo>(
+            info.pNext, VK_STRUCTURE_TYPE_IMAGE_FORMAT_LIST_CREATE_INFO);
+        if (list) {
+            request.view_formats.assign(list->pViewFormats,
+                                        list->pViewFormats + list->viewFormatCount);
+        }
+    }
+    return request;
+}
+
+}  // namespace
+
+Swapchain::Swapchain(Device& device, std::shared_ptr<Surface> surface)
+    : device_(device), surface_(std::move(surface)) {}
+
+VkResult Swapchain::create(Device& device, std::shared_ptr<Surface> surface,
+                           const VkSwapchainCreateInfoKHR& info, std::unique_ptr<Swapchain>& out) {
+    std::unique_ptr<Swapchain> swapchain(new Swapchain(device, std::move(surface)));
+    const VkResult result = swapchain->init(info);
+    if (result == VK_SUCCESS) out = std::move(swapchain);
+    return result;
+}
+
+VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
+    if (const char* what = refusal(info, device_.physical())) {
+        LOG_WARNING("swapchain refused: %s", what);
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
+    extent_ = info.imageExtent;
+    mode_ = wire_mode(info.presentMode);
+    request_ = request_of(info);
+    if (surface_->connection()) {
+        stream_ = surface_->stream(extent_);
+        if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    VkResult result = create_images(info);
+    if (result == VK_SUCCESS) result = record_commands();
+    if (result == VK_SUCCESS) result = announce();
+    if (result != VK_SUCCESS) return result;
+
+    const auto count = static_cast<std::uint32_t>(images_.size());
+    free_.room.resize(count);
+    pending_.room.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) free_.push(i);
+    surface_->add(this);
+    worker_ = Thread("vdmabuf-present", [this] { work(); });
+    LOG_INFO("swapchain: %u images of %ux%u, strategy %s", count, extent_.width, extent_.height,
+             strategy_->name());
+    return VK_SUCCESS;
+}
+
+VkResult Swapchain::create_images(const VkSwapchainCreateInfoKHR& info) {
+    const std::uint32_t count = std::max(info.minImageCount, kMinImages);
+    images_.resize(count);
+    handles_.resize(count);
+    VkResult result = VK_ERROR_INITIALIZATION_FAILED;
+    for (const ImageStrategy* strategy : strategies_for(device_, request_, stream_ != nullptr)) {
+        strategy_ = strategy;
+        result = VK_SUCCESS;
+        for (std::uint32_t i = 0; i < count && result == VK_SUCCESS; ++i) {
+            result = strategy->create(device_, request_, surface_->connection().get(),
+                                      images_[i].shared);
+            if (result == VK_SUCCESS) handles_[i] = images_[i].shared->image();
+        }
+        if (result == VK_SUCCESS) break;
+        LOG_INFO("strategy %s failed: VkResult %d", strategy->name(), result);
+        for (Image& image : images_) image.shared.reset();
+    }
+    if (result != VK_SUCCESS) return result;
+    for (Image& image : images_) {
+        VkFenceCreateInfo fence_info{};
+        fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+        VkFence fence = VK_NULL_HANDLE;
+        result = device_.down().CreateFence(device_.handle(), &fence_info, nullptr, &fence);
+        if (result != VK_SUCCESS) return result;
+        image.fence = OwnedFence(device_, fence);
+    }
+    return VK_SUCCESS;
+}
+
+// One command buffer for each image and family, recorded once: presenting only submits.
+VkResult Swapchain::record_commands() {
+    const DeviceDispatch& down = device_.down();
+    const auto count = static_cast<std::uint32_t>(images_.size());
+    for (const std::uint32_t family : device_.present_families()) {
+        VkCommandPoolCreateInfo pool_info{};
+        pool_info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
+        pool_info.queueFamilyIndex = family;
+        VkCommandPool pool = VK_NULL_HANDLE;
+        VkResult result = down.CreateCommandPool(device_.handle(), &pool_info, nullptr, &pool);
+        if (result != VK_SUCCESS) return result;
+        pools_.emplace_back(device_, pool);
+        std::vector<VkCommandBuffer> commands(count);
+        VkCommandBufferAllocateInfo allocate_info{};
+        allocate_info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+        allocate_info.commandPool = pool;
+        allocate_info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+        allocate_info.commandBufferCount = count;
+        result = down.AllocateCommandBuffers(device_.handle(), &allocate_info, commands.data());
+        if (result != VK_SUCCESS) return result;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            result = device_.set_loader_data(commands[i]);
+            if (result != VK_SUCCESS) return result;
+            VkCommandBufferBeginInfo begin{};
+            begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+            result = down.BeginCommandBuffer(commands[i], &begin);
+            if (result != VK_SUCCESS) return result;
+            images_[i].shared->record_present(down, commands[i]);
+            result = down.EndCommandBuffer(commands[i]);
+            if (result != VK_SUCCESS) return result;
+            images_[i].commands.push_back(commands[i]);
+        }
+    }
+    return VK_SUCCESS;
+}
+
+VkResult Swapchain::announce() {
+    if (!stream_) return VK_SUCCESS;
+    auto slots = stream_->reserve_slots(static_cast<std::uint32_t>(images_.size()));
+    if (!slots) {
+        LOG_WARNING("swapchain refused: %s", slots.error().text.c_str());
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    }
+    for (std::size_t i = 0; i < images_.size(); ++i) {
+        images_[i].slot = (*slots)[i];
+        index_of_slot_[images_[i].slot] = static_cast<std::uint8_t>(i);
+    }
+    announced_ = true;
+    for (Image& image : images_) {
+        const Status status =
+            stream_->set_image(image.slot, image.shared->layout(), image.shared->buffer(), this);
+        if (!status) {
+            LOG_WARNING("an image could not be shared: %s", status.error().text.c_str());
+            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        }
+    }
+    return VK_SUCCESS;
+}
+
+Swapchain::~Swapchain() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stop_deadline_ns_ = now_ns() + kStopNs;
+    }
+    work_.notify_one();
+    worker_.join();
+    surface_->remove(this);
+    if (announced_) {
+        for (const Image& image : images_) stream_->remove_image(image.slot);
+    }
+    if (stuck_.load()) {
+        // Objects that the GPU may still use are left to it: a leak, in place of a crash.
+        LOG_ERROR("the GPU did not finish a present within %llu s",
+                  static_cast<unsigned long long>(kStopNs / kNsPerSecond));
+        (void)new (std::nothrow) std::vector<Image>(std::move(images_));
+        (void)new (std::nothrow) std::vector<OwnedCommandPool>(std::move(pools_));
+    }
+}
+
+VkResult Swapchain::create_alias(const VkAllocationCallbacks* allocator, VkImage* image) const {
+    return strategy_->create_alias(device_, request_, allocator, image);
+}
+
+VkResult Swapchain::bind_alias(VkImage image, std::uint32_t index) const {
+    if (index >= images_.size()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return images_[index].shared->bind(device_, image);
+}
+
+void Swapchain::retire() {
+    {
+        const std::lock_guard lock(mutex_);
+        retired_ = true;
+    }
+    image_free_.notify_all();
+}
+
+void Swapchain::wake() noexcept {
+    // Taken, so that a waiter that has just looked does not miss it.
+    { const std::lock_guard lock(mutex_); }
+    image_free_.notify_all();
+}
+
+// A size that differs from the window's: reported only when the capabilities, which ask the server,
+// show the new size too; otherwise apps recreate their swapchain without end.
+bool Swapchain::suboptimal() const noexcept {
+    const std::optional<VkExtent2D> extent = surface_->known_extent();
+    return extent && (extent->width != extent_.width || extent->height != extent_.height);
+}
+
+VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
+    using Clock = std::chrono::steady_clock;
+    const bool changed = suboptimal();
+    std::unique_lock lock(mutex_);
+    // Beyond ten years it is for ever: the sum must not overflow.
+    const bool for_ever = timeout_ns > 10ull * 365 * 24 * 3600 * kNsPerSecond;
+    const auto deadline = Clock::now() + std::chrono::nanoseconds(for_ever ? 0 : timeout_ns);
+    bool late = timeout_ns == 0;
+    for (;;) {
+        if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
+        if (failure_ != VK_SUCCESS) return failure_;
+        if (retired_) return VK_ERROR_OUT_OF_DATE_KHR;
+        if (free_.count > 0) break;
+        if (late) return timeout_ns == 0 ? VK_NOT_READY : VK_TIMEOUT;
+        // The app has them all: nobody could ever end this wait.
+        if (for_ever && acquired_ == images_.size()) return VK_TIMEOUT;
+        if (for_ever) {
+            image_free_.wait(lock);
+        } else {
+            late = image_free_.wait_until(lock, deadline) == std::cv_status::timeout;
+        }
+    }
+    index = free_.pop();
+    images_[index].state = State::acquired;
+    ++acquired_;
+    return changed ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+void Swapchain::give_back(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    --acquired_;
+    images_[index].state = State::free;
+    free_.push(index);
+}
+
+VkCommandBuffer Swapchain::commands_for(const Image& image, std::uint32_t family) const {
+    const auto families = device_.present_families();
+    for (std::size_t i = 0; i < families.size(); ++i) {
+        if (families[i] == family) return image.commands[i];
+    }
+    return VK_NULL_HANDLE;
+}
+
+VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& damage,
+                            PresentWaits& waits) {
+    if (index >= images_.size()) return VK_ERROR_OUT_OF_DATE_KHR;  // an app's error
+    Image& image = images_[index];
+    Pending pending{index, now_ns(), damage};
+    {
+        const std::lock_guard lock(mutex_);
+        if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
+        const VkResult bad = surface_->lost()         ? VK_ERROR_SURFACE_LOST_KHR
+                             : failure_ != VK_SUCCESS ? failure_
+                             : retired_               ? VK_ERROR_OUT_OF_DATE_KHR
+                                                      : VK_SUCCESS;
+        if (bad != VK_SUCCESS) {
+            // The image is no longer the app's, whatever comes of the present.
+            --acquired_;
+            image.state = State::free;
+            free_.push(index);
+            return bad;
+        }
+    }
+    const VkCommandBuffer commands = commands_for(image, queue.family);
+    const VkResult result = submit(device_, queue, commands, image.fence.get(), waits);
+    if (result != VK_SUCCESS) return result;
+    {
+        const std::lock_guard lock(mutex_);
+        --acquired_;
+        image.state = State::presented;
+        pending_.push(pending);
+    }
+    work_.notify_one();
+    return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+VkSemaphore Swapchain::relay(std::uint32_t index) {
+    if (index >= images_.size()) return VK_NULL_HANDLE;
+    OwnedSemaphore& relay = images_[index].relay;
+    if (!relay) {
+        VkSemaphoreCreateInfo info{};
+        info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO;
+        VkSemaphore handle = VK_NULL_HANDLE;
+        if (device_.down().CreateSemaphore(device_.handle(), &info, nullptr, &handle) ==
+            VK_SUCCESS) {
+            relay = OwnedSemaphore(device_, handle);
+        }
+    }
+    return relay.get();
+}
+
+void Swapchain::work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        work_.wait(lock, [this] { return pending_.count > 0 || stopping_; });
+        if (pending_.count == 0) return;
+        const Pending pending = pending_.pop();
+        lock.unlock();
+        hand_over(pending);
+        lock.lock();
+        if (stuck_.load()) return;
+    }
+}
+
+bool Swapchain::wait_for_gpu(Image& image) {
+    const VkFence fence = image.fence.get();
+    for (;;) {
+        const VkResult result =
+            device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE, kGpuSliceNs);
+        if (result == VK_SUCCESS) break;
+        const std::lock_guard lock(mutex_);
+        if (result != VK_TIMEOUT) {
+            failure_ = VK_ERROR_DEVICE_LOST;
+            return false;
+        }
+        if (stopping_ && now_ns() > stop_deadline_ns_) {
+            stuck_.store(true);
+            return false;
+        }
+    }
+    (void)device_.down().ResetFences(device_.handle(), 1, &fence);
+    return true;
+}
+
+void Swapchain::hand_over(const Pending& pending) {
+    Image& image = images_[pending.index];
+    if (!wait_for_gpu(image)) {
+        free_image(pending.index);
+        return;
+    }
+    if (!stream_) {
+        pace_unseen(pending.index);
+        return;
+    }
+    producer::FrameInfo frame;
+    frame.slot = image.slot;
+    frame.mode = mode_;
+    frame.called_ns = pending.called_ns;
+    frame.gpu_done_ns = now_ns();
+    frame.cpu_copied_bytes = image.shared->finish();
+    frame.damage = std::span(pending.damage.rects.data(), pending.damage.count);
+    (void)stream_->present(frame);
+}
+
+void Swapchain::free_image(std::uint32_t index) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (images_[index].state != State::presented) return;
+        images_[index].state = State::free;
+        free_.push(index);
+    }
+    image_free_.notify_one();
+}
+
+void Swapchain::on_release(std::uint32_t slot, std::uint64_t) {
+    if (slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
+}
+
+// With nobody to look, an image is "shown" until the next one comes, as on a screen of 60 Hz.
+void Swapchain::pace_unseen(std::uint32_t index) {
+    if (mode_ == stream::PresentMode::fifo) {
+        const std::uint64_t now = now_ns();
+        unseen_next_ns_ = std::max(unseen_next_ns_ + kUnseenFrameNs, now);
+        std::unique_lock lock(mutex_);
+        work_.wait_for(lock, std::chrono::nanoseconds(unseen_next_ns_ - now),
+                       [this] { return stopping_; });
+    }
+    if (unseen_shown_ != UINT32_MAX) free_image(unseen_shown_);
+    unseen_shown_ = index;
+}
+
+void Swapchain::set_private_data(std::uint64_t slot, std::uint64_t data) {
+    const std::lock_guard lock(private_mutex_);
+    private_data_[slot] = data;
+}
+
+std::uint64_t Swapchain::private_data(std::uint64_t slot) {
+    const std::lock_guard lock(private_mutex_);
+    const auto found = private_data_.find(slot);
+    return found == private_data_.end() ? 0 : found->second;
+}
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "layer/image_strategy.hpp"
+#include "layer/surface.hpp"
+#include "layer/thread.hpp"
+
+namespace vdmabuf::layer {
+
+// Semaphores that a present waits for: once, by whatever is submitted first (Vulkan,
+// "vkQueuePresentKHR").
+struct PresentWaits {
+    const VkSemaphore* semaphores = nullptr;
+    std::uint32_t count = 0;
+    VkSemaphore signal = VK_NULL_HANDLE;  // signalled by the submit that waits
+    bool done = false;
+};
+
+// Submits a wait for the semaphores alone, or with the last of them `commands`; signals `fence`.
+VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, VkFence fence,
+                PresentWaits& waits);
+
+// A swapchain of the layer. The app's calls are synchronised by the app (Vulkan marks the swapchain
+// as externally synchronised); with them meet the present worker, which waits for the GPU and hands
+// frames to the host, and the connection's reader thread, which says when images are free.
+class Swapchain final : public producer::StreamListener {
+  public:
+    static VkResult create(Device& device, std::shared_ptr<Surface> surface,
+                           const VkSwapchainCreateInfoKHR& info, std::unique_ptr<Swapchain>& out);
+    ~Swapchain() override;
+    Swapchain(const Swapchain&) = delete;
+    Swapchain& operator=(const Swapchain&) = delete;
+
+    const std::vector<VkImage>& image_handles() const { return handles_; }
+    VkResult create_alias(const VkAllocationCallbacks* allocator, VkImage* image) const;
+    VkResult bind_alias(VkImage image, std::uint32_t index) const;
+
+    // No more images for the app; those that it has it may still present, in vain.
+    void retire();
+
+    // Takes a free image. VK_SUCCESS, VK_SUBOPTIMAL_KHR, or why there is none.
+    VkResult take(std::uint64_t timeout_ns, std::uint32_t& index);
+    // Undoes take(): what the app waits for could not be signalled.
+    void give_back(std::uint32_t index);
+
+    struct Damage {
+        std::uint32_t count = 0;  // 0: everything
+        std::array<stream::Rect, stream::kMaxDamage> rects;
+    };
+    // One present of the app: performs the waits, unless they are done, and sends the image on its
+    // way. A failed present leaves the waits to be done by somebody else.
+    VkResult present(Queue& queue, std::uint32_t index, const Damage& damage, PresentWaits& waits);
+    // A semaphore for the driver's presents in the same call; see present.cpp. Null: out of memory.
+    VkSemaphore relay(std::uint32_t index);
+
+    // The surface's window has gone: waiting for an image is over.
+    void wake() noexcept;
+
+    void set_private_data(std::uint64_t slot, std::uint64_t data);
+    std::uint64_t private_data(std::uint64_t slot);
+
+    void on_release(std::uint32_t slot, std::uint64_t serial) override;
+    void on_presented(const stream::Presented&) override {}
+    void on_configure(const stream::Configure&) override {}
+    void on_close() override {}
+    void on_lost() override {}
+
+  private:
+    enum class State { free, acquired, presented };
+    struct Image {
+        std::unique_ptr<SharedImage> shared;
+        OwnedFence fence;  // of the submit at present; reset and reused by the worker
+        OwnedSemaphore relay;
+        std::vector<VkCommandBuffer> commands;  // as Device::present_families()
+        std::uint32_t slot = 0;                 // of the stream
+        State state = State::free;
+    };
+    struct Pending {
+        std::uint32_t index = 0;
+        std::uint64_t called_ns = 0;
+        Damage damage;
+    };
+    // A ring that never grows: presenting must not allocate.
+    template <typename T>
+    struct Ring {
+        std::vector<T> room;
+        std::size_t first = 0;
+        std::size_t count = 0;
+        void push(const T& value) { room[(first + count++) % room.size()] = value; }
+        T pop() {
+            const T value = room[first];
+            first = (first + 1) % room.size();
+            --count;
+            return value;
+        }
+    };
+
+    Swapchain(Device& device, std::shared_ptr<Surface> surface);
+    VkResult init(const VkSwapchainCreateInfoKHR& info);
+    VkResult create_images(const VkSwapchainCreateInfoKHR& info);
+    VkResult record_commands();
+    VkResult announce();
+    VkCommandBuffer commands_for(const Image& image, std::uint32_t family) const;
+    bool suboptimal() const noexcept;
+
+    void work();
+    bool wait_for_gpu(Image& image);
+    void hand_over(const Pending& pending);
+    void free_image(std::uint32_t index);
+    void pace_unseen(std::uint32_t index);
+
+    Device& device_;
+    const std::shared_ptr<Surface> surface_;
+    producer::Stream* stream_ = nullptr;  // the surface's; null: nobody sees it
+    VkExtent2D extent_{};
+    stream::PresentMode mode_ = stream::PresentMode::fifo;
+    ImageRequest request_;
+    const ImageStrategy* strategy_ = nullptr;
+    std::vector<OwnedCommandPool> pools_;
+    std::vector<Image> images_;
+    std::vector<VkImage> handles_;
+    std::array<std::uint8_t, stream::kMaxSlots> index_of_slot_{};
+    bool announced_ = false;
+
+    // What the threads share. Held for a few instructions, never during a call to somebody else.
+    std::mutex mutex_;
+    std::condition_variable image_free_;
+    std::condition_variable work_;
+    Ring<std::uint32_t> free_;
+    Ring<Pending> pending_;
+    std::uint32_t acquired_ = 0;
+    bool retired_ = false;
+    bool stopping_ = false;
+    std::uint64_t stop_deadline_ns_ = 0;
+    VkResult failure_ = VK_SUCCESS;  // VK_ERROR_DEVICE_LOST
+
+    std::atomic<bool> stuck_{false};  // the GPU did not finish in time: its objects are left to it
+    // Of the worker alone.
+    std::uint32_t unseen_shown_ = UINT32_MAX;
+    std::uint64_t unseen_next_ns_ = 0;
+
+    std::mutex private_mutex_;
+    std::unordered_map<std::uint64_t, std::uint64_t> private_data_;
+
+    Thread worker_;
+};
+
+VKAPI_ATTR VkResult VKAPI_CALL CreateSwapchainKHR(VkDevice device,
+                                                  const VkSwapchainCreateInfoKHR* info,
+                                                  const VkAllocationCallbacks* allocator,
+                                                  VkSwapchainKHR* swapchain) noexcept;
+VKAPI_ATTR void VKAPI_CALL DestroySwapchainKHR(VkDevice device, VkSwapchainKHR swapchain,
+                                               const VkAllocationCallbacks* allocator) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL GetSwapchainImagesKHR(VkDevice device, VkSwapchainKHR swapchain,
+                                                     std::uint32_t* count,
+                                                     VkImage* images) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL AcquireNextImageKHR(VkDevice device, VkSwapchainKHR swapchain,
+                                                   std::uint64_t timeout, VkSemaphore semaphore,
+                                                   VkFence fence, std::uint32_t* index) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL AcquireNextImage2KHR(VkDevice device,
+                                                    const VkAcquireNextImageInfoKHR* info,
+                                                    std::uint32_t* index) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL QueuePresentKHR(VkQueue queue,
+                                               const VkPresentInfoKHR* info) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL CreateImage(VkDevice device, const VkImageCreateInfo* info,
+                                           const VkAllocationCallbacks* allocator,
+                                           VkImage* image) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL BindImageMemory2(VkDevice device, std::uint32_t count,
+                                                const VkBindImageMemoryInfo* infos) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL BindImageMemory2KHR(VkDevice device, std::uint32_t count,
+                                                   const VkBindImageMemoryInfo* infos) noexcept;
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// libxcb and libX11 as far as the layer uses them, opened when an app makes a surface of theirs:
+// the layer must load into programs that have neither.
+#pragma once
+
+#include <string>
+
+#include "layer/vulkan.hpp"
+
+namespace vdmabuf::layer {
+
+#define VDMABUF_XCB_FUNCTIONS(X)        \
+    X(connect)                          \
+    X(connection_has_error)             \
+    X(disconnect)                       \
+    X(get_file_descriptor)              \
+    X(flush)                            \
+    X(poll_for_event)                   \
+    X(change_window_attributes_checked) \
+    X(request_check)                    \
+    X(get_geometry)                     \
+    X(get_geometry_reply)               \
+    X(get_property)                     \
+    X(get_property_reply)               \
+    X(get_property_value)               \
+    X(get_property_value_length)        \
+    X(intern_atom)                      \
+    X(intern_atom_reply)                \
+    X(query_tree)                       \
+    X(query_tree_reply)
+
+struct Xcb {
+#define X(name) decltype(&::xcb_##name) name = nullptr;
+    VDMABUF_XCB_FUNCTIONS(X)
+#undef X
+    // Null when the library is not there.
+    static const Xcb* get();
+};
+
+struct Xlib {
+    xcb_connection_t* (*get_xcb_connection)(Display*) = nullptr;  // XGetXCBConnection
+    char* (*display_string)(Display*) = nullptr;                  // XDisplayString
+    static const Xlib* get();
+};
+
+// The server that a connection leads to, as in DISPLAY; empty when it cannot be told.
+std::string display_of(const Xcb& xcb, xcb_connection_t* connection);
+
+}  // namespace vdmabuf::layer

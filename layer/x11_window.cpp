@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#include "layer/x11_window.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+};
+template <typename T>
+using Reply = std::unique_ptr<T, Free>;
+
+constexpr std::uint32_t kWatchedEvents =
+    XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_PROPERTY_CHANGE;
+constexpr std::uint32_t kTitleWords = 64;  // 32-bit words of a title that are asked for
+constexpr int kMaxDepth = 16;              // windows around a window
+
+std::uint64_t pack(std::uint32_t width, std::uint32_t height) {
+    return static_cast<std::uint64_t>(width) << 32 | height;
+}
+
+}  // namespace
+
+std::unique_ptr<X11Window> X11Window::watch(std::shared_ptr<X11Watcher> watcher, xcb_window_t id,
+                                            Events events) {
+    X11Watcher& server = *watcher;
+    std::unique_ptr<X11Window> window(new X11Window(std::move(watcher), id, std::move(events)));
+    return server.add(window.get()) ? std::move(window) : nullptr;
+}
+
+X11Window::~X11Window() {
+    watcher_->remove(this);
+}
+
+VkExtent2D X11Window::extent() const noexcept {
+    const std::uint64_t packed = extent_.load(std::memory_order_acquire);
+    return {static_cast<std::uint32_t>(packed >> 32), static_cast<std::uint32_t>(packed)};
+}
+
+void X11Window::note_lost() {
+    if (!lost_.exchange(true, std::memory_order_acq_rel) && events_.lost) events_.lost();
+}
+
+std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
+    const Xcb* xcb = Xcb::get();
+    if (!xcb) return nullptr;
+    xcb_connection_t* connection =
+        xcb->connect(display.empty() ? nullptr : display.c_str(), nullptr);
+    std::shared_ptr<X11Watcher> watcher(new X11Watcher(*xcb, connection));
+    if (xcb->connection_has_error(connection)) {
+        LOG_INFO("X server %s: no connection of our own", display.c_str());
+        return nullptr;
+    }
+    watcher->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!watcher->wake_) return nullptr;
+    watcher->net_wm_name_ = watcher->atom("_NET_WM_NAME");
+    watcher->thread_ = Thread("vdmabuf-x11", [self = watcher.get()] { self->run(); });
+    return watcher;
+}
+
+X11Watcher::~X11Watcher() {
+    stop_.store(true, std::memory_order_release);
+    kick();
+    thread_.join();
+    xcb_.disconnect(connection_);
+}
+
+bool X11Watcher::add(X11Window* window) {
+    {
+        const std::lock_guard lock(mutex_);
+        windows_.push_back(window);
+    }
+    const auto select = xcb_.change_window_attributes_checked(connection_, window->id_,
+                                                              XCB_CW_EVENT_MASK, &kWatchedEvents);
+    const auto ask = xcb_.get_geometry(connection_, window->id_);
+    const Reply<xcb_generic_error_t> error(xcb_.request_check(connection_, select));
+    const Reply<xcb_get_geometry_reply_t> geometry(
+        xcb_.get_geometry_reply(connection_, ask, nullptr));
+    if (!error && geometry) {
+        // An event that the thread has seen already is newer than this answer.
+        std::uint64_t unknown = 0;
+        window->extent_.compare_exchange_strong(unknown, pack(geometry->width, geometry->height));
+    }
+    kick();
+    return !error && geometry;
+}
+
+void X11Watcher::remove(X11Window* window) {
+    bool watched = false;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase(windows_, window);
+        watched = std::any_of(windows_.begin(), windows_.end(),
+                              [&](const X11Window* other) { return other->id_ == window->id_; });
+    }
+    if (watched || window->lost()) return;
+    const std::uint32_t none = 0;
+    const auto request =
+        xcb_.change_window_attributes_checked(connection_, window->id_, XCB_CW_EVENT_MASK, &none);
+    const Reply<xcb_generic_error_t> ignored(xcb_.request_check(connection_, request));
+    kick();
+}
+
+void X11Watcher::kick() noexcept {
+    (void)::eventfd_write(wake_.get(), 1);
+}
+
+void X11Watcher::run() {
+    pollfd fds[] = {{xcb_.get_file_descriptor(connection_), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+    while (!stop_.load(std::memory_order_acquire)) {
+        if (!take_events()) return;
+        if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
+        eventfd_t count = 0;
+        if (fds[1].revents) (void)::eventfd_read(wake_.get(), &count);
+    }
+}
+
+// False when the connection has ended, and every window with it.
+bool X11Watcher::take_events() {
+    while (const Reply<xcb_generic_event_t> event{xcb_.poll_for_event(connection_)}) {
+        handle(*event);
+    }
+    if (!xcb_.connection_has_error(connection_)) return true;
+    broken_.store(true, std::memory_order_release);
+    const std::lock_guard lock(mutex_);
+    for (X11Window* window : windows_) window->note_lost();
+    return false;
+}
+
+void X11Watcher::handle(const xcb_generic_event_t& event) {
+    const std::lock_guard lock(mutex_);
+    switch (event.response_type & 0x7f) {
+        case XCB_CONFIGURE_NOTIFY: {
+            const auto& configure = reinterpret_cast<const xcb_configure_notify_event_t&>(event);
+            for (X11Window* window : windows_) {
+                if (window->id_ != configure.window) continue;
+                window->extent_.store(pack(configure.width, configure.height),
+                                      std::memory_order_release);
+            }
+            break;
+        }
+        case XCB_DESTROY_NOTIFY: {
+            const auto& destroy = reinterpret_cast<const xcb_destroy_notify_event_t&>(event);
+            for (X11Window* window : windows_) {
+                if (window->id_ == destroy.window) window->note_lost();
+            }
+            break;
+        }
+        case XCB_PROPERTY_NOTIFY: {
+            const auto& property = reinterpret_cast<const xcb_property_notify_event_t&>(event);
+            if (property.atom != net_wm_name_ && property.atom != XCB_ATOM_WM_NAME) break;
+            for (X11Window* window : windows_) {
+                if (window->id_ == property.window && window->events_.title) {
+                    window->events_.title();
+                }
+            }
+            break;
+        }
+        default:
+            break;
+    }
+}
+
+xcb_atom_t X11Watcher::atom(const char* name) {
+    const auto ask =
+        xcb_.intern_atom(connection_, 0, static_cast<std::uint16_t>(std::strlen(name)), name);
+    const Reply<xcb_intern_atom_reply_t> reply(xcb_.intern_atom_reply(connection_, ask, nullptr));
+    return reply ? reply->atom : static_cast<xcb_atom_t>(XCB_ATOM_NONE);
+}
+
+std::string X11Watcher::text_property(xcb_window_t window, xcb_atom_t name) {
+    if (name == XCB_ATOM_NONE) return {};
+    const auto ask =
+        xcb_.get_property(connection_, 0, window, name, XCB_GET_PROPERTY_TYPE_ANY, 0, kTitleWords);
+    const Reply<xcb_get_property_reply_t> reply(xcb_.get_property_reply(connection_, ask, nullptr));
+    if (!reply || reply->format != 8) return {};
+    return {static_cast<const char*>(xcb_.get_property_value(reply.get())),
+            static_cast<std::size_t>(xcb_.get_property_value_length(reply.get()))};
+}
+
+std::string X11Watcher::title(xcb_window_t window) {
+    std::string found;
+    for (int depth = 0; depth < kMaxDepth && window != XCB_WINDOW_NONE; ++depth) {
+        found = text_property(window, net_wm_name_);
+        if (found.empty()) found = text_property(window, XCB_ATOM_WM_NAME);
+        if (!found.empty()) break;
+        const auto ask = xcb_.query_tree(connection_, window);
+        const Reply<xcb_query_tree_reply_t> tree(xcb_.query_tree_reply(connection_, ask, nullptr));
+        if (!tree || tree->parent == tree->root) break;
+        window = tree->parent;
+    }
+    kick();
+    return found;
+}
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Follows the size, the title and the end of X windows from the layer's own connection to the
+// server, so that presenting a frame needs no round trip.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "layer/thread.hpp"
+#include "layer/x11_library.hpp"
+#include "runtime/common/unique_fd.hpp"
+
+namespace vdmabuf::layer {
+
+class X11Watcher;
+
+// A window that is being watched.
+class X11Window {
+  public:
+    struct Events {
+        std::function<void()> lost;   // called once, from the watcher's thread
+        std::function<void()> title;  // the title may have changed
+    };
+    // Null when the window does not exist.
+    static std::unique_ptr<X11Window> watch(std::shared_ptr<X11Watcher> watcher, xcb_window_t id,
+                                            Events events);
+    // After it returns no event is called any more. Not from within an event.
+    ~X11Window();
+    X11Window(const X11Window&) = delete;
+    X11Window& operator=(const X11Window&) = delete;
+
+    VkExtent2D extent() const noexcept;
+    bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+
+  private:
+    friend class X11Watcher;
+    X11Window(std::shared_ptr<X11Watcher> watcher, xcb_window_t id, Events events)
+        : watcher_(std::move(watcher)), id_(id), events_(std::move(events)) {}
+    void note_lost();
+
+    const std::shared_ptr<X11Watcher> watcher_;
+    const xcb_window_t id_;
+    const Events events_;
+    std::atomic<std::uint64_t> extent_{0};  // width in the high half; 0: not known yet
+    std::atomic<bool> lost_{false};
+};
+
+class X11Watcher {
+  public:
+    static std::shared_ptr<X11Watcher> open(const std::string& display);
+    ~X11Watcher();
+    X11Watcher(const X11Watcher&) = delete;
+    X11Watcher& operator=(const X11Watcher&) = delete;
+
+    bool alive() const noexcept { return !broken_.load(std::memory_order_acquire); }
+    // _NET_WM_NAME or WM_NAME of the window or of the nearest window around it that has one (Wine
+    // presents to a child of the window that has the title).
+    std::string title(xcb_window_t window);
+
+  private:
+    friend class X11Window;
+    explicit X11Watcher(const Xcb& xcb, xcb_connection_t* connection)
+        : xcb_(xcb), connection_(connection) {}
+
+    bool add(X11Window* window);
+    void remove(X11Window* window);
+    void run();
+    void handle(const xcb_generic_event_t& event);
+    bool take_events();
+    // Events that came while somebody waited for a reply lie in xcb's queue, and the thread sleeps
+    // on a socket that has nothing more to read.
+    void kick() noexcept;
+    std::string text_property(xcb_window_t window, xcb_atom_t name);
+    xcb_atom_t atom(const char* name);
+
+    const Xcb& xcb_;
+    xcb_connection_t* const connection_;
+    xcb_atom_t net_wm_name_ = XCB_ATOM_NONE;
+    UniqueFd wake_;
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> broken_{false};
+    std::mutex mutex_;  // of windows_, and held while events are told
+    std::vector<X11Window*> windows_;
+    Thread thread_;
+};
+
+}  // namespace vdmabuf::layer

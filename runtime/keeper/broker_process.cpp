@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -81,9 +82,13 @@ Status BrokerProcess::spawn(const std::string& program) {
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
 
+    const pid_t keeper = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0) return system_error("fork");
     if (pid == 0) {
+        // Without its keeper it must not hold on to the listening sockets, even if it hangs.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != keeper) ::_exit(127);
         // Only these outlive execv(2).
         for (const int fd : {theirs.get(), options_.producers, options_.consumers}) {
             if (fd >= 0) ::fcntl(fd, F_SETFD, 0);

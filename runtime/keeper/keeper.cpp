@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kRetryNs = 500 * kNsPerMs;     // connecting to a VMM
 constexpr std::uint64_t kMemoryNs = 2 * kNsPerSecond;  // for a VMM to share its memory
+constexpr std::uint64_t kOrphanNs = 500 * kNsPerMs;    // for the broker of a killed keeper to end
 constexpr std::uint64_t kIdleLookNs = 500 * kNsPerMs;
 
 }  // namespace
@@ -99,6 +100,11 @@ Status Keeper::listen() {
     }
     for (const Wanted& each : wanted) {
         auto fd = listen_at(each.path, each.type, options_.socket_mode);
+        const std::uint64_t deadline = now_ns() + kOrphanNs;
+        while (!fd && fd.error().code == EADDRINUSE && now_ns() < deadline) {
+            ::poll(nullptr, 0, 20);
+            fd = listen_at(each.path, each.type, options_.socket_mode);
+        }
         if (!fd) return fd.error();
         each.fd = std::move(*fd);
         if (auto owned = own(each.path); !owned) return owned;

@@ -141,7 +141,9 @@ void Session::stream_added(const consumer::StreamAdded& message) {
 }
 
 void Session::stream_removed(std::uint64_t stream) {
-    if (View* view = find(stream)) end_view(*view);
+    if (View* view = find(stream)) {
+        for (const std::uint64_t image : end_view(*view)) client_->image_done(stream, image);
+    }
     if (settings_.once && had_stream_ && views_.empty()) finish(Exit::ok);
 }
 
@@ -153,18 +155,16 @@ void Session::stream_title(std::uint64_t stream, const std::string& title) {
     if (view->output) view->output->set_title(view->info.title);
 }
 
-void Session::end_view(View& view) {
+// Ends the stream's window; its images, which are unmapped by then.
+std::vector<std::uint64_t> Session::end_view(View& view) {
     keep_picture(view);
     if (view.farewell != 0) loop_.cancel(view.farewell);
-    const std::uint64_t stream = view.stream;
     std::vector<std::uint64_t> images;
     for (const auto& [id, held] : view.images) images.push_back(id);
     const auto found = std::find_if(views_.begin(), views_.end(),
                                     [&](const auto& each) { return each.get() == &view; });
-    // Closes the window and unmaps the pages, before anybody is told that we are done with them.
     views_.erase(found);
-    if (stream == 0) return;
-    for (const std::uint64_t image : images) client_->image_done(stream, image);
+    return images;
 }
 
 // ---- images and frames
@@ -278,12 +278,22 @@ void Session::on_shown(View& view, const Shown& shown) {
 }
 
 void Session::close_wanted(View& view) {
-    if (view.stream != 0) {
-        LOG_INFO("stream %llu: asked to close", static_cast<unsigned long long>(view.stream));
-        client_->close_stream(view.stream);
-    } else {
+    // Asked twice, or with nobody to ask: the window goes, whatever the app does.
+    if (view.stream == 0) {
         end_view(view);
+        return;
     }
+    const std::uint64_t stream = view.stream;
+    if (view.close_asked) {
+        const bool last = views_.size() == 1;
+        end_view(view);
+        client_->detach(stream);
+        if (settings_.once && last) finish(Exit::ok);
+        return;
+    }
+    view.close_asked = true;
+    LOG_INFO("stream %llu: asked to close", static_cast<unsigned long long>(stream));
+    client_->close_stream(stream);
 }
 
 // ---- figures and the end

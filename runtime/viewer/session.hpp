@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/common/event_loop.hpp"
 #include "runtime/consumer/client.hpp"
@@ -66,6 +67,7 @@ class Session final : public consumer::ClientListener {
         std::uint64_t frames_shown = 0;
         std::uint64_t reported_frames = 0;
         EventLoop::TimerId farewell = 0;  // while the broker is away
+        bool close_asked = false;
     };
 
     // ClientListener
@@ -87,7 +89,7 @@ class Session final : public consumer::ClientListener {
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);
     void drop_image(View& view, std::uint64_t image);
-    void end_view(View& view);
+    std::vector<std::uint64_t> end_view(View& view);
     void close_wanted(View& view);
     void keep_picture(View& view);
     void report_statistics();

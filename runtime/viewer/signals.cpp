@@ -6,6 +6,8 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include "runtime/common/log.hpp"
+
 namespace vdmabuf::viewer {
 namespace {
 
@@ -19,19 +21,24 @@ sigset_t ending_signals() {
 
 }  // namespace
 
-Status Signals::catch_them(EventLoop& loop, std::function<void()> handler) {
+Status Signals::catch_them() {
     const sigset_t signals = ending_signals();
     if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return system_error("signals");
     fd_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!fd_) return system_error("signalfd");
+    return fd_ ? Status{} : system_error("signalfd");
+}
+
+void Signals::handle(EventLoop& loop, std::function<void()> handler) {
     loop_ = &loop;
-    return loop.add(fd_.get(), EPOLLIN, [this, handler = std::move(handler)](std::uint32_t) {
-        signalfd_siginfo info{};
-        if (::read(fd_.get(), &info, sizeof info) != sizeof info) return;
-        const sigset_t again = ending_signals();
-        ::pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
-        handler();
-    });
+    const Status added =
+        loop.add(fd_.get(), EPOLLIN, [this, handler = std::move(handler)](std::uint32_t) {
+            signalfd_siginfo info{};
+            if (::read(fd_.get(), &info, sizeof info) != sizeof info) return;
+            const sigset_t again = ending_signals();
+            ::pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
+            handler();
+        });
+    if (!added) LOG_WARNING("signals: %s", added.error().text.c_str());
 }
 
 Signals::~Signals() {

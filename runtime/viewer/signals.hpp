@@ -9,15 +9,19 @@
 
 namespace vdmabuf::viewer {
 
-// Turns SIGINT and SIGTERM into a call on the loop's thread. Made before the first thread, so that
-// all of them leave the signals alone. The second signal ends the process at once.
+// Turns SIGINT and SIGTERM into a call on a loop's thread. The second signal ends the process.
 class Signals {
   public:
     Signals() = default;
     ~Signals();
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;
-    Status catch_them(EventLoop& loop, std::function<void()> handler);
+
+    // Before the first thread of this process, libraries' threads included: all of them leave the
+    // signals alone from then on.
+    Status catch_them();
+    // One handler, of one loop, which must outlive this object.
+    void handle(EventLoop& loop, std::function<void()> handler);
 
   private:
     EventLoop* loop_ = nullptr;

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/viewer/viewer.hpp"
 
+#include <sys/socket.h>
+
+#include <functional>
 #include <memory>
+#include <optional>
+#include <thread>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/common/seqpacket.hpp"
+#include "runtime/keeper/spawn.hpp"
 #include "runtime/viewer/headless_output.hpp"
 #include "runtime/viewer/report.hpp"
 #include "runtime/viewer/session.hpp"
 #include "runtime/viewer/signals.hpp"
+#include "runtime/viewer/window_output.hpp"
+#include "runtime/viewer/window_system.hpp"
 
 namespace vdmabuf::viewer {
 namespace {
@@ -45,27 +54,76 @@ Exit write_results(const Settings& settings, const Session& session) {
     return status;
 }
 
-Exit run_headless(const Settings& settings, EventLoop& loop, const std::string& socket_path) {
+std::uint64_t period_ns(double hz) {
+    return hz > 0 ? static_cast<std::uint64_t>(static_cast<double>(kNsPerSecond) / hz) : 0;
+}
+
+// Runs a session to its end. `around` runs the loop.
+Exit run_session(const Settings& settings, EventLoop& loop, Signals& signals,
+                 const std::string& socket_path, std::shared_ptr<gpu::Device> device,
+                 OutputFactory& outputs, const std::function<void()>& around) {
+    Session session(loop, settings, std::move(device), outputs);
+    signals.handle(loop, [&session] { session.finish(Exit::ok); });
+    session.start(socket_path);
+    around();
+    return write_results(settings, session);
+}
+
+// Validation messages of a run are errors of ours.
+Exit count_messages(const gpu::Instance& instance, Exit status) {
+    return instance.validation_messages() != 0 && status == Exit::ok ? Exit::error : status;
+}
+
+Exit run_headless(const Settings& settings, EventLoop& loop, Signals& signals,
+                  const std::string& socket_path) {
     auto instance = gpu::Instance::create({});
     if (!instance) return complain(instance.error());
     auto device = gpu::Device::create(*instance, settings.gpu);
     if (!device) return complain(device.error());
-    const double hz = settings.refresh_hz.value_or(kHeadlessHz);
-    const auto refresh_ns =
-        hz > 0 ? static_cast<std::uint64_t>(static_cast<double>(kNsPerSecond) / hz) : 0;
-    Exit status = Exit::ok;
-    {
-        HeadlessOutputs outputs(loop, refresh_ns);
-        Session session(loop, settings, *device, outputs);
-        Signals signals;
-        auto caught = signals.catch_them(loop, [&session] { session.finish(Exit::ok); });
-        if (!caught) return complain(caught.error());
-        session.start(socket_path);
-        loop.run();
-        status = write_results(settings, session);
+    HeadlessOutputs outputs(loop, period_ns(settings.refresh_hz.value_or(kHeadlessHz)));
+    const Exit status = run_session(settings, loop, signals, socket_path, std::move(*device),
+                                    outputs, [&loop] { loop.run(); });
+    return count_messages(**instance, status);
+}
+
+Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
+                 const std::string& socket_path) {
+    auto windows = WindowSystem::create();
+    if (!windows) return complain(windows.error());
+    auto instance = gpu::Instance::create((*windows)->instance_extensions());
+    if (!instance) return complain(instance.error());
+    auto surface = (*windows)->use_instance(*instance);
+    if (!surface) return complain(surface.error());
+    auto device = gpu::Device::create(*instance, settings.gpu, *surface);
+    if (!device) return complain(device.error());
+    std::optional<std::uint64_t> refresh_ns;
+    if (settings.refresh_hz) refresh_ns = period_ns(*settings.refresh_hz);
+    WindowOutputs outputs(loop, **windows, std::move(*device), refresh_ns);
+    const Exit status =
+        run_session(settings, loop, signals, socket_path, outputs.device(), outputs, [&] {
+            // SDL wants the main thread; the socket and the frames get one that never waits for it.
+            std::thread frames([&] {
+                loop.run();
+                (*windows)->quit();
+            });
+            (*windows)->run();
+            loop.stop();
+            frames.join();
+        });
+    return count_messages(**instance, status);
+}
+
+// Sees to it that somebody serves the socket.
+Status find_broker(const Settings& settings, const std::string& socket_path) {
+    if (!settings.spawn_broker || connect_to(socket_path, SOCK_SEQPACKET)) return {};
+    std::vector<std::string> arguments;
+    if (!settings.socket_path.empty()) {
+        arguments.insert(arguments.end(), {"--consumer-socket", socket_path});
     }
-    if ((*instance)->validation_messages() != 0 && status == Exit::ok) status = Exit::error;
-    return status;
+    for (const std::string& vm : settings.vms) {
+        arguments.insert(arguments.end(), {"--vm", vm});
+    }
+    return keeper::spawn_detached(arguments, socket_path);
 }
 
 }  // namespace
@@ -74,13 +132,21 @@ Exit run(const Settings& settings) {
     gpu::leave_layer_out();
     std::string socket_path = settings.socket_path;
     if (socket_path.empty()) {
+        auto directory = runtime_directory(settings.spawn_broker);
+        if (!directory) return complain(directory.error());
         auto found = consumer::default_socket_path();
         if (!found) return complain(found.error());
         socket_path = *found;
     }
+    if (auto served = find_broker(settings, socket_path); !served) {
+        return complain(served.error());
+    }
     auto loop = EventLoop::create();
     if (!loop) return complain(loop.error());
-    return run_headless(settings, **loop, socket_path);
+    Signals signals;
+    if (auto caught = signals.catch_them(); !caught) return complain(caught.error());
+    if (settings.headless) return run_headless(settings, **loop, signals, socket_path);
+    return run_windows(settings, **loop, signals, socket_path);
 }
 
 }  // namespace vdmabuf::viewer

@@ -157,6 +157,11 @@ VkResult Device::present(const VkPresentInfoKHR& info) {
     return vkQueuePresentKHR(queue_, &info);
 }
 
+void Device::wait_idle() {
+    const std::lock_guard lock(queue_mutex_);
+    vkQueueWaitIdle(queue_);
+}
+
 std::uint32_t Device::host_pointer_types(const void* address) const {
     if (!host_pointer_properties_) return 0;
     VkMemoryHostPointerPropertiesEXT properties{};

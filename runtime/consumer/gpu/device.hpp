@@ -48,6 +48,7 @@ class Device {
 
     VkResult submit(const VkSubmitInfo& info, VkFence fence);
     VkResult present(const VkPresentInfoKHR& info);
+    void wait_idle();
     // vkGetMemoryHostPointerPropertiesEXT: types that can be imported from `address`; 0: none.
     std::uint32_t host_pointer_types(const void* address) const;
 

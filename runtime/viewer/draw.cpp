@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/viewer/draw.hpp"
+
+#include "runtime/consumer/gpu/commands.hpp"
+#include "runtime/viewer/fit.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+constexpr VkPipelineStageFlags kTransfer = VK_PIPELINE_STAGE_TRANSFER_BIT;
+constexpr VkAccessFlags kWrite = VK_ACCESS_TRANSFER_WRITE_BIT;
+constexpr VkAccessFlags kRead = VK_ACCESS_TRANSFER_READ_BIT;
+
+bool same(VkExtent2D a, VkExtent2D b) {
+    return a.width == b.width && a.height == b.height;
+}
+
+VkExtent2D extent_of(const consumer::ImageLayout& layout) {
+    return {layout.width, layout.height};
+}
+
+// The bytes of the frame are those of the target.
+bool copies(const consumer::ImageLayout& layout, VkExtent2D extent, VkFormat format) {
+    return same(extent_of(layout), extent) && layout.format->vulkan == format && !layout.y_flip;
+}
+
+}  // namespace
+
+Status Painter::prepare(const consumer::ImportedImage& frame, VkExtent2D target, VkFormat format) {
+    const consumer::ImageLayout& layout = frame.layout();
+    if (frame.image() != VK_NULL_HANDLE || copies(layout, target, format)) return {};
+    if (between_ && between_->format == layout.format->vulkan &&
+        same(between_->extent, extent_of(layout))) {
+        return {};
+    }
+    auto image = gpu::make_image(device_, layout.format->vulkan, extent_of(layout),
+                                 VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT);
+    if (!image) return image.error();
+    between_ = Between{std::move(*image), layout.format->vulkan, extent_of(layout)};
+    return {};
+}
+
+void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
+                   VkExtent2D extent) const {
+    const consumer::ImageLayout& layout = frame.layout();
+    VkImage from = frame.image();
+    VkImageTiling tiling = VK_IMAGE_TILING_LINEAR;
+    VkImageLayout from_layout = VK_IMAGE_LAYOUT_GENERAL;
+    if (from == VK_NULL_HANDLE) {
+        from = between_->image.image.get();
+        tiling = VK_IMAGE_TILING_OPTIMAL;
+        from_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
+        gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_UNDEFINED,
+                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
+        const VkBufferImageCopy region = frame.buffer_region();
+        vkCmdCopyBufferToImage(commands, frame.buffer(), from, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                               1, &region);
+        gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, from_layout,
+                           kTransfer, kWrite, kTransfer, kRead);
+    }
+    const Box box = fit(layout.width, layout.height, extent.width, extent.height);
+    if (box != Box{0, 0, extent.width, extent.height}) {
+        const VkClearColorValue black = {{0, 0, 0, 1}};
+        vkCmdClearColorImage(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, &black, 1,
+                             &gpu::kColourRange);
+        gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, kWrite, kTransfer,
+                           kWrite);
+    }
+    const auto at = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
+    VkImageBlit region{};
+    region.srcSubresource = gpu::kColourLayer;
+    region.srcOffsets[0] = {0, layout.y_flip ? at(layout.height) : 0, 0};
+    region.srcOffsets[1] = {at(layout.width), layout.y_flip ? 0 : at(layout.height), 1};
+    region.dstSubresource = gpu::kColourLayer;
+    region.dstOffsets[0] = {at(box.x), at(box.y), 0};
+    region.dstOffsets[1] = {at(box.x + box.width), at(box.y + box.height), 1};
+    const bool scales = box.width != layout.width || box.height != layout.height;
+    const VkFilter filter = scales && device_->can_filter_linear(layout.format->vulkan, tiling)
+                                ? VK_FILTER_LINEAR
+                                : VK_FILTER_NEAREST;
+    vkCmdBlitImage(commands, from, from_layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
+                   &region, filter);
+}
+
+void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
+                     VkExtent2D extent, VkFormat format) const {
+    frame.acquire(commands);
+    gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_UNDEFINED,
+                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
+    if (!copies(frame.layout(), extent, format)) {
+        blit(commands, frame, target, extent);
+    } else if (frame.image() != VK_NULL_HANDLE) {
+        VkImageCopy region{};
+        region.srcSubresource = gpu::kColourLayer;
+        region.dstSubresource = gpu::kColourLayer;
+        region.extent = {extent.width, extent.height, 1};
+        vkCmdCopyImage(commands, frame.image(), VK_IMAGE_LAYOUT_GENERAL, target,
+                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    } else {
+        const VkBufferImageCopy region = frame.buffer_region();
+        vkCmdCopyBufferToImage(commands, frame.buffer(), target,
+                               VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    }
+    frame.give_back(commands);
+    gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                       VK_IMAGE_LAYOUT_PRESENT_SRC_KHR, kTransfer, kWrite,
+                       VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0);
+}
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "runtime/consumer/gpu/commands.hpp"
+#include "runtime/consumer/gpu/device.hpp"
+#include "runtime/consumer/imported_image.hpp"
+#include "runtime/viewer/draw.hpp"
+#include "runtime/viewer/output.hpp"
+#include "runtime/viewer/refresh_pacer.hpp"
+#include "runtime/viewer/swapchain.hpp"
+
+namespace vdmabuf::viewer {
+
+// The thread that draws one window: newest frame to a swapchain's image, wait for the GPU, tell.
+// The other calls come from any thread and return at once, but for the destructor.
+class Presenter {
+  public:
+    using ShownHandler = std::function<void(const Shown&)>;  // on the presenter's thread
+
+    Presenter(std::shared_ptr<gpu::Device> device, ShownHandler shown);
+    // Ends the thread; waits for the GPU's last submission.
+    ~Presenter();
+    Presenter(const Presenter&) = delete;
+    Presenter& operator=(const Presenter&) = delete;
+
+    // The window is there; `refresh_ns` and `always`: as RefreshPacer. The surface must live until
+    // the presenter's end.
+    void start(VkSurfaceKHR surface, VkExtent2D extent, std::uint64_t refresh_ns, bool always);
+    // The window will never be there: frames are given up.
+    void start_without_window();
+    void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial);
+    void resized(VkExtent2D extent);
+    void redraw();
+
+  private:
+    struct Frame {
+        std::shared_ptr<consumer::ImportedImage> image;
+        std::uint64_t serial = 0;
+    };
+    enum class Drawn { yes, no, later };  // no: the window has no area
+
+    void run();
+    void draw_next(std::unique_lock<std::mutex>& lock);
+    Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew);
+
+    std::shared_ptr<gpu::Device> device_;
+    ShownHandler shown_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool stop_ = false;
+    bool started_ = false;
+    bool redraw_ = false;
+    bool new_extent_ = false;
+    VkSurfaceKHR surface_ = VK_NULL_HANDLE;
+    VkExtent2D extent_{};
+    std::optional<Frame> next_;
+    std::optional<RefreshPacer> pacer_;
+
+    // Of the thread alone.
+    std::optional<Frame> newest_;
+    std::optional<Swapchain> swapchain_;
+    std::optional<gpu::Commands> commands_;
+    Painter painter_;
+    bool broken_ = false;  // the last drawing failed, and that was said
+
+    std::thread thread_;  // last: started when all else is there
+};
+
+}  // namespace vdmabuf::viewer

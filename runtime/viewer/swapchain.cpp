@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/viewer/swapchain.hpp"
+
+#include <algorithm>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/consumer/gpu/result.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+constexpr std::uint64_t kAcquireNs = 100 * kNsPerMs;
+constexpr std::uint32_t kAnyExtent = 0xffffffff;
+
+Result<gpu::Semaphore> make_semaphore(VkDevice device) {
+    VkSemaphoreCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO;
+    VkSemaphore semaphore = VK_NULL_HANDLE;
+    const VkResult made = vkCreateSemaphore(device, &info, nullptr, &semaphore);
+    if (made != VK_SUCCESS) return gpu::vulkan_error("vkCreateSemaphore", made);
+    return gpu::Semaphore(device, semaphore);
+}
+
+// A format that takes the stream's bytes as they are: they are encoded for the display already, so
+// that an _SRGB format would encode them twice.
+VkSurfaceFormatKHR choose_format(const std::vector<VkSurfaceFormatKHR>& formats,
+                                 VkFormat preferred) {
+    const VkFormat wishes[] = {preferred, VK_FORMAT_B8G8R8A8_UNORM, VK_FORMAT_R8G8B8A8_UNORM,
+                               VK_FORMAT_A2B10G10R10_UNORM_PACK32};
+    for (const VkFormat wish : wishes) {
+        for (const VkSurfaceFormatKHR& format : formats) {
+            if (format.format == wish && format.colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) {
+                return format;
+            }
+        }
+    }
+    return formats.front();
+}
+
+VkCompositeAlphaFlagBitsKHR choose_alpha(VkCompositeAlphaFlagsKHR supported) {
+    for (const auto alpha : {VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR, VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR,
+                             VK_COMPOSITE_ALPHA_PRE_MULTIPLIED_BIT_KHR}) {
+        if (supported & alpha) return alpha;
+    }
+    return VK_COMPOSITE_ALPHA_POST_MULTIPLIED_BIT_KHR;
+}
+
+}  // namespace
+
+Swapchain::~Swapchain() {
+    reset();
+}
+
+void Swapchain::reset() {
+    // What a present waits for cannot be asked in plain Vulkan, so: the whole queue.
+    if (swapchain_) device_->wait_idle();
+    drawn_.clear();
+    acquired_.reset();
+    images_.clear();
+    swapchain_.reset();
+}
+
+// False: the window has no area now.
+Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
+    VkSurfaceCapabilitiesKHR can{};
+    VkResult asked = vkGetPhysicalDeviceSurfaceCapabilitiesKHR(device_->physical(), surface_, &can);
+    if (asked != VK_SUCCESS) return gpu::vulkan_error("the window's surface", asked);
+    VkExtent2D extent = can.currentExtent;
+    if (extent.width == kAnyExtent) {
+        extent.width = std::clamp(wanted.width, can.minImageExtent.width, can.maxImageExtent.width);
+        extent.height =
+            std::clamp(wanted.height, can.minImageExtent.height, can.maxImageExtent.height);
+    }
+    if (extent.width == 0 || extent.height == 0) return false;
+    if (!(can.supportedUsageFlags & VK_IMAGE_USAGE_TRANSFER_DST_BIT)) {
+        return Error{ENOTSUP, "this display's images cannot be copied to"};
+    }
+    std::uint32_t count = 0;
+    vkGetPhysicalDeviceSurfaceFormatsKHR(device_->physical(), surface_, &count, nullptr);
+    std::vector<VkSurfaceFormatKHR> formats(count);
+    vkGetPhysicalDeviceSurfaceFormatsKHR(device_->physical(), surface_, &count, formats.data());
+    if (formats.empty()) return Error{ENOTSUP, "this display offers no format"};
+    const VkSurfaceFormatKHR format = choose_format(formats, preferred);
+
+    VkSwapchainCreateInfoKHR info{};
+    info.sType = VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR;
+    info.surface = surface_;
+    info.minImageCount = std::max(can.minImageCount, 2U);
+    if (can.maxImageCount != 0)
+        info.minImageCount = std::min(info.minImageCount, can.maxImageCount);
+    info.imageFormat = format.format;
+    info.imageColorSpace = format.colorSpace;
+    info.imageExtent = extent;
+    info.imageArrayLayers = 1;
+    info.imageUsage = VK_IMAGE_USAGE_TRANSFER_DST_BIT;
+    info.imageSharingMode = VK_SHARING_MODE_EXCLUSIVE;
+    info.preTransform = can.currentTransform;
+    info.compositeAlpha = choose_alpha(can.supportedCompositeAlpha);
+    info.presentMode = VK_PRESENT_MODE_FIFO_KHR;
+    info.clipped = VK_TRUE;
+    info.oldSwapchain = swapchain_.get();
+    VkSwapchainKHR made = VK_NULL_HANDLE;
+    const VkResult created = vkCreateSwapchainKHR(device_->get(), &info, nullptr, &made);
+    reset();
+    if (created != VK_SUCCESS) return gpu::vulkan_error("vkCreateSwapchainKHR", created);
+    swapchain_ = gpu::Swapchain(device_->get(), made);
+    extent_ = extent;
+    format_ = format.format;
+
+    vkGetSwapchainImagesKHR(device_->get(), made, &count, nullptr);
+    images_.resize(count);
+    asked = vkGetSwapchainImagesKHR(device_->get(), made, &count, images_.data());
+    if (asked != VK_SUCCESS) return gpu::vulkan_error("vkGetSwapchainImagesKHR", asked);
+    for (std::size_t i = 0; i <= images_.size(); ++i) {
+        auto semaphore = make_semaphore(device_->get());
+        if (!semaphore) return semaphore.error();
+        if (i == images_.size()) {
+            acquired_ = std::move(*semaphore);
+        } else {
+            drawn_.push_back(std::move(*semaphore));
+        }
+    }
+    stale_ = false;
+    return true;
+}
+
+Result<Swapchain::Target> Swapchain::acquire(VkExtent2D wanted, VkFormat preferred) {
+    // A window that is being resized may be out of date again at once, but not for ever.
+    for (int attempt = 0; attempt < 4; ++attempt) {
+        if (stale_ || !swapchain_) {
+            auto created = create(wanted, preferred);
+            if (!created) return created.error();
+            if (!*created) return Target{};
+        }
+        Target target;
+        const VkResult got = vkAcquireNextImageKHR(device_->get(), swapchain_.get(), kAcquireNs,
+                                                   acquired_.get(), VK_NULL_HANDLE, &target.index);
+        if (got == VK_ERROR_OUT_OF_DATE_KHR) {
+            stale_ = true;
+            continue;
+        }
+        if (got == VK_TIMEOUT || got == VK_NOT_READY) {
+            target.busy = true;
+            return target;
+        }
+        if (got != VK_SUCCESS && got != VK_SUBOPTIMAL_KHR) {
+            stale_ = true;
+            return gpu::vulkan_error("vkAcquireNextImageKHR", got);
+        }
+        target.image = images_[target.index];
+        target.extent = extent_;
+        target.format = format_;
+        target.acquired = acquired_.get();
+        target.drawn = drawn_[target.index].get();
+        return target;
+    }
+    return Target{};
+}
+
+Status Swapchain::present(const Target& target) {
+    const VkSwapchainKHR swapchain = swapchain_.get();
+    VkPresentInfoKHR info{};
+    info.sType = VK_STRUCTURE_TYPE_PRESENT_INFO_KHR;
+    info.waitSemaphoreCount = 1;
+    info.pWaitSemaphores = &target.drawn;
+    info.swapchainCount = 1;
+    info.pSwapchains = &swapchain;
+    info.pImageIndices = &target.index;
+    const VkResult presented = device_->present(info);
+    if (presented == VK_ERROR_OUT_OF_DATE_KHR || presented == VK_SUBOPTIMAL_KHR) {
+        stale_ = true;  // the next frame, or the redraw that a resize brings, makes it new
+        return {};
+    }
+    if (presented == VK_SUCCESS) return {};
+    stale_ = true;
+    return gpu::vulkan_error("vkQueuePresentKHR", presented);
+}
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vulkan/vulkan_core.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/common/result.hpp"
+#include "runtime/consumer/gpu/device.hpp"
+#include "runtime/consumer/gpu/handles.hpp"
+
+namespace vdmabuf::viewer {
+
+// The images of a window. One thread.
+class Swapchain {
+  public:
+    // `surface` must outlive the object.
+    Swapchain(std::shared_ptr<gpu::Device> device, VkSurfaceKHR surface)
+        : device_(std::move(device)), surface_(surface) {}
+    ~Swapchain();
+    Swapchain(const Swapchain&) = delete;
+    Swapchain& operator=(const Swapchain&) = delete;
+
+    struct Target {
+        VkImage image = VK_NULL_HANDLE;  // null: the window has no area, or is busy
+        bool busy = false;               // no image was free in time
+        VkExtent2D extent{};
+        VkFormat format = VK_FORMAT_UNDEFINED;
+        std::uint32_t index = 0;
+        VkSemaphore acquired = VK_NULL_HANDLE;  // wait for it before writing
+        VkSemaphore drawn = VK_NULL_HANDLE;     // signal it after
+    };
+    // The next image to draw to; makes the swapchain anew where the window has changed. `wanted`:
+    // the window's size where the surface leaves that to us. `preferred`: of the formats, if there
+    // is a choice. Waits for a free image, 100 ms at most.
+    Result<Target> acquire(VkExtent2D wanted, VkFormat preferred);
+    Status present(const Target& target);
+    // After an error between acquire() and present(), or when the window has changed.
+    void invalidate() { stale_ = true; }
+
+  private:
+    Result<bool> create(VkExtent2D wanted, VkFormat preferred);
+    void reset();
+
+    std::shared_ptr<gpu::Device> device_;
+    VkSurfaceKHR surface_;
+    gpu::Swapchain swapchain_;
+    VkExtent2D extent_{};
+    VkFormat format_ = VK_FORMAT_UNDEFINED;
+    std::vector<VkImage> images_;
+    gpu::Semaphore acquired_;
+    std::vector<gpu::Semaphore> drawn_;  // one an image: a present may still wait for its own
+    bool stale_ = true;
+};
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/viewer/window_output.hpp"
+
+#include <atomic>
+#include <mutex>
+
+#include "runtime/common/log.hpp"
+#include "runtime/viewer/presenter.hpp"
+#include "runtime/viewer/size_wishes.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+// Brings calls of other threads to the loop's, and drops them once the output has ended.
+class LoopEvents {
+  public:
+    LoopEvents(EventLoop& loop, OutputEvents events)
+        : loop_(loop),
+          events_(std::make_shared<OutputEvents>(std::move(events))),
+          while_alive_(events_) {}
+
+    template <typename Call>
+    void post(Call call) const {
+        loop_.post([weak = while_alive_, call = std::move(call)] {
+            if (const auto events = weak.lock()) call(*events);
+        });
+    }
+    // On the loop's thread.
+    void end() { events_.reset(); }
+
+  private:
+    EventLoop& loop_;
+    std::shared_ptr<OutputEvents> events_;  // of the loop's thread
+    const std::weak_ptr<OutputEvents> while_alive_;
+};
+
+// What the main thread, the presenter and the loop share of a window. Outlives the output while the
+// main thread still has events for it.
+class SharedWindow final : public WindowListener {
+  public:
+    SharedWindow(EventLoop& loop, OutputEvents events, std::shared_ptr<gpu::Device> device,
+                 std::optional<std::uint64_t> refresh_ns)
+        : events_(loop, std::move(events)), wanted_refresh_ns_(refresh_ns) {
+        presenter_ = std::make_unique<Presenter>(std::move(device), [this](const Shown& shown) {
+            events_.post([shown](OutputEvents& to) { to.shown(shown); });
+        });
+    }
+
+    // ---- the main thread
+    void opened(VkSurfaceKHR surface, std::uint32_t width, std::uint32_t height,
+                std::uint64_t refresh_ns) override {
+        const std::lock_guard lock(mutex_);
+        if (!presenter_) return;
+        refresh_ns_ = wanted_refresh_ns_.value_or(refresh_ns);
+        presenter_->start(surface, {width, height}, refresh_ns_, wanted_refresh_ns_.has_value());
+        tell(wishes_.window_resized({width, height}) ? Size{width, height} : Size{0, 0});
+    }
+    void open_failed(const std::string& why) override {
+        LOG_ERROR("cannot open a window: %s", why.c_str());
+        const std::lock_guard lock(mutex_);
+        if (presenter_) presenter_->start_without_window();
+    }
+    void resized(std::uint32_t width, std::uint32_t height) override {
+        const std::lock_guard lock(mutex_);
+        if (!presenter_) return;
+        presenter_->resized({width, height});
+        if (wishes_.window_resized({width, height})) tell({width, height});
+    }
+    void exposed() override {
+        const std::lock_guard lock(mutex_);
+        if (presenter_) presenter_->redraw();
+    }
+    void occluded(bool is_occluded) override {
+        const std::lock_guard lock(mutex_);
+        if (occluded_ == is_occluded) return;
+        occluded_ = is_occluded;
+        tell({0, 0});
+    }
+    void close_clicked() override {
+        events_.post([](OutputEvents& to) { to.close_wanted(); });
+    }
+
+    // ---- the loop's thread
+    // True: the window should take the frame's size.
+    bool show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) {
+        const std::lock_guard lock(mutex_);
+        const Size size{image->layout().width, image->layout().height};
+        presenter_->show(std::move(image), serial);
+        return wishes_.frame_resized(size);
+    }
+    void end() {
+        events_.end();
+        std::unique_ptr<Presenter> presenter;
+        {
+            const std::lock_guard lock(mutex_);
+            presenter = std::move(presenter_);
+        }
+        // Not under the lock: its thread is joined here.
+    }
+
+  private:
+    void tell(Size size) {
+        const bool hidden = occluded_;
+        const std::uint64_t refresh_ns = refresh_ns_;
+        events_.post([size, hidden, refresh_ns](OutputEvents& to) {
+            to.configured(size.first, size.second, refresh_ns, hidden);
+        });
+    }
+
+    LoopEvents events_;
+    const std::optional<std::uint64_t> wanted_refresh_ns_;
+    std::mutex mutex_;
+    SizeWishes wishes_;
+    std::uint64_t refresh_ns_ = 0;
+    bool occluded_ = false;
+    std::unique_ptr<Presenter> presenter_;  // null: the output has ended
+};
+
+class WindowOutput final : public Output {
+  public:
+    WindowOutput(WindowSystem& windows, const OutputInfo& info,
+                 std::shared_ptr<SharedWindow> shared)
+        : windows_(windows), info_(info), shared_(std::move(shared)) {}
+    ~WindowOutput() override {
+        shared_->end();
+        if (window_ != 0) windows_.close_window(window_);
+    }
+
+    void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) override {
+        const std::uint32_t width = image->layout().width;
+        const std::uint32_t height = image->layout().height;
+        const bool new_size = shared_->show(std::move(image), serial);
+        if (window_ == 0) {
+            window_ = windows_.open_window(info_.title, width, height, shared_);
+        } else if (new_size) {
+            windows_.resize_window(window_, width, height);
+        }
+    }
+    void set_title(const std::string& title) override {
+        info_.title = title;
+        if (window_ != 0) windows_.set_title(window_, title);
+    }
+
+  private:
+    WindowSystem& windows_;
+    OutputInfo info_;
+    std::shared_ptr<SharedWindow> shared_;
+    WindowSystem::WindowId window_ = 0;  // opened by the first frame: then its size is known
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Output>> WindowOutputs::make(const OutputInfo& info, OutputEvents events) {
+    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, refresh_ns_);
+    return std::unique_ptr<Output>(
+        std::make_unique<WindowOutput>(windows_, info, std::move(shared)));
+}
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/viewer/window_system.hpp"
+
+#include <SDL.h>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+constexpr std::uint64_t kDefaultRefreshNs = kNsPerSecond / 60;
+
+Error sdl_error(const char* what) {
+    return Error{EIO, std::string(what) + ": " + SDL_GetError()};
+}
+
+std::uint64_t refresh_of(SDL_Window* window) {
+    SDL_DisplayMode mode{};
+    const int display = SDL_GetWindowDisplayIndex(window);
+    if (display < 0 || SDL_GetCurrentDisplayMode(display, &mode) != 0 || mode.refresh_rate <= 0) {
+        return kDefaultRefreshNs;
+    }
+    return kNsPerSecond / static_cast<std::uint64_t>(mode.refresh_rate);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");  // Signals has them
+    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
+    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    SDL_SetHint(SDL_HINT_APP_NAME, "vdmabuf-viewer");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    if (SDL_Init(SDL_INIT_VIDEO) != 0) {
+        Error error = sdl_error("no display to show windows on");
+        error.text += " (start it in a desktop session, or use --headless)";
+        return error;
+    }
+    std::unique_ptr<WindowSystem> system(new WindowSystem);
+    system->hidden_.window =
+        SDL_CreateWindow("vdmabuf", 0, 0, 64, 64, SDL_WINDOW_HIDDEN | SDL_WINDOW_VULKAN);
+    if (!system->hidden_.window) return sdl_error("this display cannot show Vulkan");
+    system->surfaces_ = SurfaceMaker::create(system->hidden_.window);
+    if (!system->surfaces_) return sdl_error("this display cannot show Vulkan");
+    system->wake_event_ = SDL_RegisterEvents(1);
+    return system;
+}
+
+WindowSystem::~WindowSystem() {
+    run_commands();
+    while (!windows_.empty()) do_close(windows_.begin()->first);
+    if (hidden_.surface != VK_NULL_HANDLE) {
+        vkDestroySurfaceKHR(instance_->get(), hidden_.surface, nullptr);
+    }
+    if (hidden_.window) SDL_DestroyWindow(hidden_.window);
+    SDL_Quit();
+}
+
+const std::vector<const char*>& WindowSystem::instance_extensions() const {
+    return surfaces_->instance_extensions();
+}
+
+Result<VkSurfaceKHR> WindowSystem::use_instance(std::shared_ptr<gpu::Instance> instance) {
+    instance_ = std::move(instance);
+    std::string why;
+    hidden_.surface = surfaces_->make(instance_->get(), hidden_.window, why);
+    if (hidden_.surface == VK_NULL_HANDLE) {
+        return Error{EIO, "Vulkan cannot show anything on this display: " + why};
+    }
+    return hidden_.surface;
+}
+
+// ---- from any thread
+
+void WindowSystem::post(std::function<void()> command) {
+    {
+        const std::lock_guard lock(mutex_);
+        commands_.push_back(std::move(command));
+    }
+    SDL_Event event{};
+    event.type = wake_event_;
+    SDL_PushEvent(&event);
+}
+
+WindowSystem::WindowId WindowSystem::open_window(const std::string& title, std::uint32_t width,
+                                                 std::uint32_t height,
+                                                 std::shared_ptr<WindowListener> listener) {
+    WindowId id = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        id = next_id_++;
+    }
+    post([this, id, title, width, height, listener = std::move(listener)] {
+        do_open(id, title, width, height, listener);
+    });
+    return id;
+}
+
+void WindowSystem::set_title(WindowId window, const std::string& title) {
+    post([this, window, title] {
+        const auto found = windows_.find(window);
+        if (found != windows_.end()) SDL_SetWindowTitle(found->second.window, title.c_str());
+    });
+}
+
+void WindowSystem::resize_window(WindowId window, std::uint32_t width, std::uint32_t height) {
+    post([this, window, width, height] {
+        const auto found = windows_.find(window);
+        if (found == windows_.end()) return;
+        SDL_SetWindowSize(found->second.window, static_cast<int>(width), static_cast<int>(height));
+    });
+}
+
+void WindowSystem::close_window(WindowId window) {
+    post([this, window] { do_close(window); });
+}
+
+void WindowSystem::quit() {
+    post([this] { quit_ = true; });
+}
+
+// ---- on the main thread
+
+void WindowSystem::do_open(WindowId id, const std::string& title, std::uint32_t width,
+                           std::uint32_t height, const std::shared_ptr<WindowListener>& listener) {
+    Window window;
+    window.listener = listener;
+    window.window = SDL_CreateWindow(
+        title.c_str(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, static_cast<int>(width),
+        static_cast<int>(height), SDL_WINDOW_VULKAN | SDL_WINDOW_RESIZABLE);
+    if (!window.window) return listener->open_failed(SDL_GetError());
+    SDL_SetWindowData(window.window, "id", reinterpret_cast<void*>(id));
+    std::string why;
+    window.surface = surfaces_->make(instance_->get(), window.window, why);
+    if (window.surface == VK_NULL_HANDLE) {
+        SDL_DestroyWindow(window.window);
+        return listener->open_failed(why);
+    }
+    windows_[id] = window;
+    int real_width = 0;
+    int real_height = 0;
+    SDL_GetWindowSize(window.window, &real_width, &real_height);
+    listener->opened(window.surface, static_cast<std::uint32_t>(real_width),
+                     static_cast<std::uint32_t>(real_height), refresh_of(window.window));
+}
+
+void WindowSystem::do_close(WindowId id) {
+    const auto found = windows_.find(id);
+    if (found == windows_.end()) return;
+    vkDestroySurfaceKHR(instance_->get(), found->second.surface, nullptr);
+    SDL_DestroyWindow(found->second.window);
+    windows_.erase(found);
+}
+
+void WindowSystem::run_commands() {
+    std::vector<std::function<void()>> commands;
+    {
+        const std::lock_guard lock(mutex_);
+        commands.swap(commands_);
+    }
+    for (auto& command : commands) command();
+}
+
+void WindowSystem::run() {
+    while (!quit_) {
+        SDL_Event event{};
+        if (!SDL_WaitEvent(&event)) {
+            LOG_ERROR("SDL: %s", SDL_GetError());
+            return;
+        }
+        if (event.type == wake_event_) {
+            run_commands();
+            continue;
+        }
+        if (event.type != SDL_WINDOWEVENT) continue;
+        SDL_Window* window = SDL_GetWindowFromID(event.window.windowID);
+        if (!window) continue;
+        const auto id = reinterpret_cast<WindowId>(SDL_GetWindowData(window, "id"));
+        const auto found = windows_.find(id);
+        if (found == windows_.end()) continue;
+        WindowListener& listener = *found->second.listener;
+        switch (event.window.event) {
+            case SDL_WINDOWEVENT_SIZE_CHANGED:
+                listener.resized(static_cast<std::uint32_t>(event.window.data1),
+                                 static_cast<std::uint32_t>(event.window.data2));
+                break;
+            case SDL_WINDOWEVENT_EXPOSED:
+                listener.exposed();
+                break;
+            case SDL_WINDOWEVENT_HIDDEN:
+            case SDL_WINDOWEVENT_MINIMIZED:
+                listener.occluded(true);
+                break;
+            case SDL_WINDOWEVENT_SHOWN:
+            case SDL_WINDOWEVENT_RESTORED:
+                listener.occluded(false);
+                break;
+            case SDL_WINDOWEVENT_CLOSE:
+                listener.close_clicked();
+                break;
+            default:
+                break;
+        }
+    }
+}
+
+}  // namespace vdmabuf::viewer

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vulkan/vulkan_core.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/common/result.hpp"
+#include "runtime/consumer/gpu/instance.hpp"
+#include "runtime/viewer/surface_maker.hpp"
+
+struct SDL_Window;
+
+namespace vdmabuf::viewer {
+
+// What happens to a window. Called on the main thread.
+class WindowListener {
+  public:
+    virtual ~WindowListener() = default;
+    // The window is there. `surface` lives until after close_window().
+    virtual void opened(VkSurfaceKHR surface, std::uint32_t width, std::uint32_t height,
+                        std::uint64_t refresh_ns) = 0;
+    virtual void open_failed(const std::string& why) = 0;
+    virtual void resized(std::uint32_t width, std::uint32_t height) = 0;
+    virtual void exposed() = 0;
+    virtual void occluded(bool is_occluded) = 0;
+    virtual void close_clicked() = 0;
+};
+
+// The display's windows. SDL belongs to the main thread, which sleeps in run(); the other calls
+// come from any thread and return at once.
+class WindowSystem {
+  public:
+    using WindowId = std::uint64_t;
+
+    // Main thread. EIO, with SDL's reason, when there is no display.
+    static Result<std::unique_ptr<WindowSystem>> create();
+    ~WindowSystem();
+    WindowSystem(const WindowSystem&) = delete;
+    WindowSystem& operator=(const WindowSystem&) = delete;
+
+    // Main thread: instance extensions for surfaces here.
+    const std::vector<const char*>& instance_extensions() const;
+    // Main thread, once, before the first window. A surface of a window that is never shown, to
+    // choose a GPU by; ends with this object.
+    Result<VkSurfaceKHR> use_instance(std::shared_ptr<gpu::Instance> instance);
+
+    WindowId open_window(const std::string& title, std::uint32_t width, std::uint32_t height,
+                         std::shared_ptr<WindowListener> listener);
+    void set_title(WindowId window, const std::string& title);
+    void resize_window(WindowId window, std::uint32_t width, std::uint32_t height);
+    // The surface must not be used any more. The listener may be called until the main thread has
+    // come to it; the window keeps it alive as long.
+    void close_window(WindowId window);
+
+    // Main thread: serves windows until quit().
+    void run();
+    void quit();
+
+  private:
+    struct Window {
+        SDL_Window* window = nullptr;
+        VkSurfaceKHR surface = VK_NULL_HANDLE;
+        std::shared_ptr<WindowListener> listener;
+    };
+
+    WindowSystem() = default;
+    void post(std::function<void()> command);
+    void run_commands();
+    void do_open(WindowId id, const std::string& title, std::uint32_t width, std::uint32_t height,
+                 const std::shared_ptr<WindowListener>& listener);
+    void do_close(WindowId id);
+
+    std::unique_ptr<SurfaceMaker> surfaces_;
+    std::shared_ptr<gpu::Instance> instance_;
+    Window hidden_;  // SDL sleeps well only while it has a window
+    std::unordered_map<WindowId, Window> windows_;
+    std::uint32_t wake_event_ = 0;
+    bool quit_ = false;  // main thread
+
+    std::mutex mutex_;
+    std::vector<std::function<void()>> commands_;
+    WindowId next_id_ = 1;
+};
+
+}  // namespace vdmabuf::viewer

@@ -66,6 +66,7 @@ void write(Level level, const char* format, ...) {
     std::size_t used = static_cast<std::size_t>(head);
     va_list args;
     va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() is two lines above
     const int body = std::vsnprintf(line + used, sizeof line - used - 1, format, args);
     va_end(args);
     if (body > 0) used += static_cast<std::size_t>(body);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <system_error>
 
 #include "runtime/common/log.hpp"
@@ -69,7 +70,7 @@ Result<std::shared_ptr<Connection>> Connection::open(const Endpoint& endpoint,
 Connection::~Connection() {
     if (core_->fork_guard.in_child()) {
         // The reader thread is not here, and its locks may be: forget everything.
-        new std::shared_ptr<Core>(std::move(core_));
+        new (std::nothrow) std::shared_ptr<Core>(std::move(core_));
         return;
     }
     core_->stopping = true;
@@ -124,7 +125,7 @@ Status Connection::Core::handshake() {
         return system_error("HELLO to the broker", error);
     }
     const std::uint64_t deadline = now_ns() + kHandshakeNs;
-    std::array<std::byte, stream::kMaxMessage> buffer;
+    std::array<std::byte, stream::kMaxMessage> buffer{};
     for (std::uint64_t now = now_ns(); now < deadline; now = now_ns()) {
         pollfd wait{transport->fd(), POLLIN, 0};
         ::poll(&wait, 1, static_cast<int>((deadline - now) / kNsPerMs) + 1);
@@ -283,7 +284,7 @@ Connection::Core::Watch Connection::Core::to_watch() {
 }
 
 void Connection::Core::read_all() {
-    std::array<std::byte, stream::kMaxMessage> buffer;
+    std::array<std::byte, stream::kMaxMessage> buffer{};
     for (;;) {
         const auto got = transport->receive(buffer);
         switch (got.event) {

@@ -80,8 +80,8 @@ class Stream {
 
     // Shares `buffer` with the host (once; it may hold several images) and announces the image.
     // The listener is told of the slot's releases.
-    Status set_image(std::uint32_t slot, const ImageInfo& info, std::shared_ptr<Buffer> buffer,
-                     StreamListener* listener);
+    Status set_image(std::uint32_t slot, const ImageInfo& info,
+                     const std::shared_ptr<Buffer>& buffer, StreamListener* listener);
 
     // Withdraws the image and frees the slot. The pages stay valid for the host until it has let
     // go of them, without anybody waiting for it. After it returns, the slot's listener is not

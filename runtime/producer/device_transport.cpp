@@ -92,7 +92,7 @@ class DeviceTransport final : public Transport {
     }
 
     Received receive(std::span<std::byte> buffer) override {
-        std::array<std::byte, VDMABUF_MAX_EVENT> raw;
+        std::array<std::byte, VDMABUF_MAX_EVENT> raw{};
         ssize_t got = 0;
         do {
             got = ::read(fd_.get(), raw.data(), raw.size());

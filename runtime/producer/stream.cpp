@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <new>
 
 #include "runtime/common/log.hpp"
 #include "runtime/producer/core.hpp"
@@ -39,7 +40,7 @@ Stream::~Stream() {
     Connection::Core& core = *state.core;
     if (core.fork_guard.in_child()) {
         // Locks may be held by threads that did not come along: forget everything.
-        new std::shared_ptr<State>(std::move(state_));
+        new (std::nothrow) std::shared_ptr<State>(std::move(state_));
         return;
     }
     {
@@ -76,7 +77,7 @@ Result<std::vector<std::uint32_t>> Stream::reserve_slots(std::uint32_t count) {
 }
 
 Status Stream::set_image(std::uint32_t slot_number, const ImageInfo& info,
-                         std::shared_ptr<Buffer> buffer, StreamListener* listener) {
+                         const std::shared_ptr<Buffer>& buffer, StreamListener* listener) {
     State& state = *state_;
     Connection::Core& core = *state.core;
     if (core.fork_guard.in_child()) return Error{ECHILD, "in a child of fork(2)"};

@@ -55,7 +55,6 @@ class EventLoop {
     TimerId next_timer_ = 1;
     struct Posted;
     std::shared_ptr<Posted> posted_;
-    bool stopping_ = false;
 };
 
 }  // namespace vdmabuf

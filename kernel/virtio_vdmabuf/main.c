@@ -113,8 +113,8 @@ static int read_config(struct vdmabuf_device *vd)
 	limits->channel_buffers = min(limits->max_buffers, max_channel_buffers);
 	limits->max_buffer_bytes = min3(limits->max_buffer_bytes, (u64)max_buffer_mb << 20,
 					limits->channel_bytes);
-	limits->max_buffer_bytes &= PAGE_MASK;
-	/* A sum over buffers must not overflow, and ids are ints to XArray. */
+	limits->max_buffer_bytes = round_down(limits->max_buffer_bytes, PAGE_SIZE);
+	/* What atomic_t can count, with room to spare. */
 	limits->max_channels = min_t(u32, limits->max_channels, 65536);
 	return 0;
 }
@@ -163,6 +163,7 @@ static int vdmabuf_probe(struct virtio_device *vdev)
 	vdev->priv = vd;
 	spin_lock_init(&vd->lock);
 	INIT_LIST_HEAD(&vd->pending);
+	INIT_LIST_HEAD(&vd->inflight);
 	INIT_LIST_HEAD(&vd->reaped);
 	xa_init_flags(&vd->channels, XA_FLAGS_ALLOC1);
 	init_waitqueue_head(&vd->wait);
@@ -243,8 +244,11 @@ static int vdmabuf_restore(struct virtio_device *vdev)
 	int ret;
 
 	ret = vdmabuf_transport_start(vd);
-	if (ret)
+	if (ret) {
+		/* Nothing is left but to unbind it. */
+		vdmabuf_break(vd, "it does not come back from sleep");
 		return ret;
+	}
 	vdmabuf_transport_ready(vd);
 	/* To the host, a reset is the end of all channels and buffers. */
 	vdmabuf_resync_begin(vd);

@@ -79,7 +79,7 @@ static bool push_locked(struct vdmabuf_device *vd)
 		ret = virtqueue_add_sgs(vd->commands, sgs, 1, 1, req, GFP_ATOMIC);
 		if (ret)
 			break;
-		list_del_init(&req->node);
+		list_move_tail(&req->node, &vd->inflight);
 		kick = true;
 	}
 	/* Notified under the lock, so that the queue cannot be deleted meanwhile. */
@@ -129,10 +129,10 @@ static void reap_commands(struct vdmabuf_device *vd)
 				why = "a response has the wrong length";
 			req->status = le32_to_cpu(READ_ONCE(req->resp.status));
 			if (req->sleeps) {
-				list_add_tail(&req->node, &vd->reaped);
+				list_move_tail(&req->node, &vd->reaped);
 				queue_work(system_highpri_wq, &vd->event_work);
 			} else {
-				list_add_tail(&req->node, &done);
+				list_move_tail(&req->node, &done);
 			}
 		}
 		if (virtqueue_is_broken(vd->commands)) {
@@ -500,6 +500,14 @@ static void free_event_buffers(struct vdmabuf_device *vd)
 	vd->event_buffers = NULL;
 }
 
+static void del_vqs(struct vdmabuf_device *vd)
+{
+	vd->vdev->config->del_vqs(vd->vdev);
+	vd->commands = NULL;
+	vd->events = NULL;
+	free_event_buffers(vd);
+}
+
 /* Sets up the virtqueues. The device does not look at them yet. */
 int vdmabuf_transport_start(struct vdmabuf_device *vd)
 {
@@ -540,8 +548,7 @@ int vdmabuf_transport_start(struct vdmabuf_device *vd)
 
 fail:
 	/* The device was never told of the rings: it does not own any of this. */
-	vd->vdev->config->del_vqs(vd->vdev);
-	free_event_buffers(vd);
+	del_vqs(vd);
 	return ret;
 }
 
@@ -586,17 +593,18 @@ void vdmabuf_transport_stop(struct vdmabuf_device *vd, bool gone)
 	}
 
 	spin_lock_irq(&vd->lock);
-	while ((req = virtqueue_detach_unused_buf(vd->commands)))
-		list_add_tail(&req->node, &requests);
+	list_splice_tail_init(&vd->inflight, &requests);
 	list_splice_tail_init(&vd->pending, &requests);
-	while (virtqueue_detach_unused_buf(vd->events))
-		;
 	spin_unlock_irq(&vd->lock);
-
-	/* Not every transport stops the device before this. Nothing is freed earlier. */
 	cancel_work_sync(&vd->resync_work);
-	vd->vdev->config->del_vqs(vd->vdev);
-	free_event_buffers(vd);
+
+	/*
+	 * Some transports (virtio_uml) stop the device only here. So nothing is
+	 * freed earlier, and nothing taken out of the rings, which such a device
+	 * would take for new requests.
+	 */
+	if (vd->commands)
+		del_vqs(vd);
 	list_for_each_entry_safe(req, next, &requests, node) {
 		list_del_init(&req->node);
 		req->status = VIRTIO_VDMABUF_ERR_NO_CHANNEL;

@@ -114,6 +114,7 @@ struct vdmabuf_device {
 	struct virtqueue *commands;
 	struct virtqueue *events;
 	struct list_head pending; /* requests that wait for room in the ring */
+	struct list_head inflight; /* requests that the device has */
 	struct list_head reaped; /* answered requests whose done() may sleep */
 	bool running; /* the virtqueues may be used */
 	bool gone; /* removed, or broken */

@@ -81,6 +81,7 @@ Status Stream::present(const stream::Present& message, std::uint64_t received_ns
 }
 
 void Stream::attach(unsigned consumer) {
+    sent_count_[consumer] = ~std::uint64_t{0};  // the first one is all new to it
     pacer_.attach(consumer, now_ns());
     router_.schedule(*this);
 }
@@ -142,7 +143,15 @@ void Stream::tick() {
 void Stream::on_frame(unsigned consumer, std::uint32_t slot) {
     consumer::Frame& frame = images_[slot]->frame;
     frame.forwarded_ns = now_ns();
-    router_.send_to(consumer, consumer::bytes_of(frame));
+    const bool skipped = frame.presented_count != sent_count_[consumer] + 1;
+    sent_count_[consumer] = frame.presented_count;
+    if (!skipped || frame.damage_count == 0) {
+        return router_.send_to(consumer, consumer::bytes_of(frame));
+    }
+    consumer::Frame whole = frame;
+    whole.damage_count = 0;
+    std::fill(std::begin(whole.damage), std::end(whole.damage), stream::Rect{});
+    router_.send_to(consumer, consumer::bytes_of(whole));
 }
 
 void Stream::on_release(std::uint32_t slot, std::uint64_t serial) {

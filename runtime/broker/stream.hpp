@@ -107,6 +107,10 @@ class Stream final : private FramePacer::Sink {
     FramePacer pacer_{*this};
     std::array<std::shared_ptr<Image>, stream::kMaxSlots> images_{};
 
+    // presented_count of the last FRAME, by consumer: damage says what changed since that frame
+    // only to one that had it.
+    std::array<std::uint64_t, FramePacer::kMaxConsumers> sent_count_{};
+
     std::uint64_t frames_presented_ = 0;
     std::uint64_t last_present_ns_ = 0;
     std::uint32_t last_mode_ = 0;

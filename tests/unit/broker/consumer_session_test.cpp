@@ -467,6 +467,11 @@ TEST_F(ConsumerSessionTest, AVmsMemoryMayBeKeptFromConsumers) {
 TEST_F(ConsumerSessionTest, AFramesWholeWay) {
     make_stream(2);
     auto peer = viewer(2);
+    app->send(present(1, 0, 1));
+    peer->expect<consumer::Frame>();
+    peer->send(presented(id, 1));
+    peer->send(release(id, 1));
+    EXPECT_EQ(app->expect<stream::Presented>().serial, 1u);
     auto message = present(1, 1, 10);
     message.mode = 1;
     message.cpu_copied_bytes = 99;
@@ -483,11 +488,12 @@ TEST_F(ConsumerSessionTest, AFramesWholeWay) {
     EXPECT_EQ(frame.sent_ns, message.sent_ns);
     EXPECT_GE(frame.received_ns, frame.sent_ns);
     EXPECT_GE(frame.forwarded_ns, frame.received_ns);
-    EXPECT_EQ(frame.presented_count, 1u);
+    EXPECT_EQ(frame.presented_count, 2u);
     EXPECT_EQ(frame.cpu_copied_bytes, 99u);
     EXPECT_EQ(frame.damage_count, 1u);
     EXPECT_EQ(frame.damage[0].height, 4u);
 
+    EXPECT_EQ(app->expect<stream::Release>().serial, 1u);
     const auto shown = presented(id, 10);
     peer->send(shown);
     const auto report = app->expect<stream::Presented>();
@@ -499,12 +505,42 @@ TEST_F(ConsumerSessionTest, AFramesWholeWay) {
     EXPECT_TRUE(app->silent()) << "the newest frame is kept";
 
     app->send(present(1, 0, 11));
-    EXPECT_EQ(peer->expect<consumer::Frame>().presented_count, 2u);
+    EXPECT_EQ(peer->expect<consumer::Frame>().presented_count, 3u);
     EXPECT_TRUE(app->silent()) << "the consumer still reads the last one";
     peer->send(release(id, 10));
     const auto released = app->expect<stream::Release>();
     EXPECT_EQ(released.slot, 1u);
     EXPECT_EQ(released.serial, 10u);
+}
+
+TEST_F(ConsumerSessionTest, DamageIsOfUseOnlyToOneWhoHadTheFrameBefore) {
+    make_stream(3);
+    std::uint64_t serial = 0;
+    const auto show = [&](std::uint32_t slot) {
+        auto message = present(1, slot, ++serial);
+        message.mode = 1;
+        message.damage_count = 1;
+        message.damage[0] = {1, 2, 3, 4};
+        app->send(message);
+    };
+    show(0);
+    settle();
+    auto peer = viewer(3);
+    EXPECT_EQ(peer->expect<consumer::Frame>().damage_count, 0u) << "the first of all";
+    show(1);
+    settle();
+    peer->send(presented(id, 1));
+    EXPECT_EQ(peer->expect<consumer::Frame>().damage_count, 1u);
+    show(2);
+    show(0);  // replaces it
+    settle();
+    peer->send(presented(id, 2));
+    const auto after = peer->expect<consumer::Frame>();
+    EXPECT_EQ(after.serial, 4u);
+    EXPECT_EQ(after.damage_count, 0u);
+    EXPECT_EQ(after.damage[0].width, 0u);
+    auto late = viewer(3);
+    EXPECT_EQ(late->expect<consumer::Frame>().damage_count, 0u);
 }
 
 TEST_F(ConsumerSessionTest, NoFrameComesBeforePresented) {

@@ -677,11 +677,16 @@ TEST_F(ProducerSessionTest, LyingStampsStaySane) {
 
 TEST_F(ProducerSessionTest, DamageIsClippedToTheImage) {
     auto peer = greeted_producer();
-    give_stream(*peer, 1);
+    give_stream(*peer, 2);
     auto viewer = greeted_consumer();
-    viewer->send(attach(viewer->expect<consumer::StreamAdded>().stream));
+    const auto stream_id = viewer->expect<consumer::StreamAdded>().stream;
+    viewer->send(attach(stream_id));
     viewer->expect<consumer::Image>();
-    auto message = present(1, 0, 1);
+    viewer->expect<consumer::Image>();
+    peer->send(present(1, 1, 1));
+    viewer->expect<consumer::Frame>();
+    viewer->send(presented(stream_id, 1));
+    auto message = present(1, 0, 2);
     message.damage_count = 3;
     message.damage[0] = {10, 20, 30, 40};
     message.damage[1] = {250, 250, 100, 100};

@@ -4,9 +4,10 @@
 // threads, and the removal of the device while it is in use. Of the stream protocol it speaks only
 // HELLO, and expects that the host answers it and closes a channel that speaks nonsense.
 //
-//   driver_test [--device /dev/vdmabuf0] [--seconds N] [--keep] [--only NAME]
+//   driver_test [--device /dev/vdmabuf0] [--seconds N] [--keep] [--restarts] [--only NAME]
 //
-// --seconds: how long the threads hammer (default 3). --keep: do not unbind the device.
+// --seconds: how long the threads hammer (default 3). --keep: do not unbind the device. --restarts:
+// the host is killed and restarted meanwhile.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
@@ -47,6 +48,7 @@ using Clock = std::chrono::steady_clock;
 std::string g_device = "/dev/vdmabuf0";
 std::chrono::seconds g_hammer = 3s;
 bool g_keep = false;
+bool g_restarts = false;
 
 struct Skip : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -872,7 +874,8 @@ void test_hammer() {
         const auto next = [&] { return seed = seed * 1103515245u + 12345u, seed >> 16; };
         // What the limits of all threads together, or a signal, may answer.
         const auto fine = [](int error) {
-            return error == EDQUOT || error == ENOMEM || error == EINTR || error == EMFILE;
+            return error == EDQUOT || error == ENOMEM || error == EINTR || error == EMFILE ||
+                   (g_restarts && error == ESTALE);
         };
         while (!stop) {
             const Fd channel(::open(g_device.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
@@ -1105,6 +1108,8 @@ int main(int argc, char** argv) {
         const std::string option = argv[i];
         if (option == "--keep") {
             g_keep = true;
+        } else if (option == "--restarts") {
+            g_restarts = true;
         } else if (option == "--device" && i + 1 < argc) {
             g_device = argv[++i];
         } else if (option == "--seconds" && i + 1 < argc) {
@@ -1112,8 +1117,10 @@ int main(int argc, char** argv) {
         } else if (option == "--only" && i + 1 < argc) {
             only = argv[++i];
         } else {
-            std::fprintf(stderr, "usage: %s [--device FILE] [--seconds N] [--keep] [--only NAME]\n",
-                         argv[0]);
+            std::fprintf(
+                stderr,
+                "usage: %s [--device FILE] [--seconds N] [--keep] [--restarts] [--only NAME]\n",
+                argv[0]);
             return 2;
         }
     }

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# driver_test.sh [--kills N] --vmm qemu|uml [--kernel 6.1|6.12] --out DIR: the driver's tests in a
+# guest, with vdmabufd behind its device. --kills: kills the broker so often meanwhile. With
+# VDMABUF_SANITIZED=1 User Mode Linux has KASAN and lock checking. Any report of the kernel fails.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+KILLS=0 OUT='' PIDS=() BOOT=()
+while (($#)); do
+  case $1 in
+    --kills) KILLS=$2; shift ;;
+    --vmm | --kernel) BOOT+=("$1" "$2"); shift ;;
+    --out) OUT=$(realpath -m -- "$2"); shift ;;
+    *) usage_error "unknown option '$1'" ;;
+  esac
+  shift
+done
+[[ -z ${VDMABUF_SANITIZED:-} ]] || BOOT+=(--sanitized)
+[[ -n $OUT ]] || usage_error "--out DIR is needed"
+BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
+
+rm -rf "$OUT"
+mkdir -p "$OUT/guest"
+# The guest sees this folder wherever the build lies.
+cp "$BIN/tests/guest/driver_test" "$OUT/guest/"
+SOCKETS=$(mktemp -d)
+cleanup() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$SOCKETS"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT HUP
+
+XDG_RUNTIME_DIR=$SOCKETS setpriv --pdeathsig TERM "$BIN/runtime/tools/vdmabufd" \
+  --vm "test=$SOCKETS/vm.sock" >"$OUT/vdmabufd.log" 2>&1 &
+KEEPER=$!
+PIDS+=("$KEEPER")
+for ((i = 0; i < 200; i++)); do
+  [[ ! -S $SOCKETS/vm.sock ]] || break
+  sleep 0.05
+done
+
+# Fences that a test can signal: vgem has them where the kernel has no sw_sync.
+JOB='modprobe vgem 2>/dev/null; exec "$@"'
+ARGS=()
+((KILLS == 0)) || ARGS=(--restarts --seconds 10 --only 'many threads and channels')
+setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --vhost-user "$SOCKETS/vm.sock" \
+  --share "$OUT/guest" --timeout 280 -- \
+  sh -c "$JOB" sh "$OUT/guest/driver_test" "${ARGS[@]}" \
+  >"$OUT/boot.log" 2>&1 &
+GUEST=$!
+PIDS+=("$GUEST")
+
+for ((i = 0; i < KILLS; )); do
+  kill -0 "$GUEST" 2>/dev/null || break
+  sleep 0.3
+  [[ -f $OUT/guest/guest-started ]] || continue
+  broker=$(pgrep -P "$KEEPER") || continue
+  kill -KILL "$broker"
+  i=$((i + 1))
+done
+status=0
+wait "$GUEST" || status=$?
+cat "$OUT/guest/guest-output.log" 2>/dev/null || cat "$OUT/boot.log"
+# What virtio_uml itself warns of when its peer goes is not the driver's.
+if grep -hE 'BUG:|KASAN|WARNING:|circular|ODEBUG|Oops' "$OUT/guest/"{guest-dmesg,console}.log 2>/dev/null |
+  grep -v 'arch/um/drivers/virtio_uml.c'; then
+  die "the guest's kernel complains; see $OUT/guest/guest-dmesg.log"
+fi
+exit "$status"

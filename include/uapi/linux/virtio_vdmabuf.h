@@ -78,7 +78,11 @@ struct virtio_vdmabuf_channel_open {
 	__u8 comm[VIRTIO_VDMABUF_COMM_SIZE]; /* NUL-terminated */
 };
 
-/* CHANNEL_CLOSE: implies BUFFER_DESTROY of every buffer of the channel. */
+/*
+ * CHANNEL_CLOSE: implies BUFFER_DESTROY of every buffer of the channel. The Linux
+ * driver destroys them one by one before, as it has to know which are PENDING;
+ * their BUFFER_RELEASED events may come after the channel's end.
+ */
 struct virtio_vdmabuf_channel_close {
 	struct virtio_vdmabuf_command hdr;
 };
@@ -184,7 +188,8 @@ struct virtio_vdmabuf_event_resync {
 /* ---- Part 2: character device ------------------------------------------ */
 
 /*
- * /dev/vdmabufN, one for a device. One open file is one channel. A structure
+ * /dev/vdmabufN, one for a device. One open file is one channel. open() fails
+ * with EDQUOT (too many channels), ENODEV, ETIMEDOUT or EINTR. A structure
  * that grows later does so at its end: the kernel takes a shorter one as
  * zero-extended, and a longer one if what it does not know is zero (E2BIG).
  * Flags and padding that are not named here must be zero (EINVAL).
@@ -202,7 +207,7 @@ struct vdmabuf_info {
 /*
  * ALLOC: a new dmabuf of zeroed pages, cached, in as few runs as memory allows.
  * The file descriptor is closed on exec. Errors: EINVAL (size 0 or too large),
- * ENOMEM, EDQUOT (limits of the channel).
+ * ENOMEM, EDQUOT (limits of the channel or of the device), ENODEV.
  */
 struct vdmabuf_alloc {
 	__u64 size; /* in: bytes; out: rounded up to pages */
@@ -216,7 +221,8 @@ struct vdmabuf_alloc {
  * pages stay allocated until the host has let go of them, whatever becomes of
  * the descriptor. Errors: EBADF (not a dmabuf), EOPNOTSUPP (not a dmabuf of
  * this driver), EDQUOT, ENODEV (device gone), ETIMEDOUT (host does not
- * answer), EINTR, ESTALE (read the RESYNC event first).
+ * answer), EINTR, EPIPE (the host closed the channel), ESTALE (read the RESYNC
+ * event first), EPROTO (the host answers nonsense).
  */
 struct vdmabuf_share {
 	__s32 fd; /* in: dmabuf */
@@ -226,7 +232,10 @@ struct vdmabuf_share {
 	__u32 reserved; /* 0 */
 };
 
-/* UNSHARE: takes the buffer back. Errors: ENOENT, ENODEV, EINTR. */
+/*
+ * UNSHARE: takes the buffer back. Errors: ENOENT, ENODEV; EINTR and ETIMEDOUT
+ * (the host has not answered yet; the id is gone all the same).
+ */
 struct vdmabuf_unshare {
 	__u8 id[VIRTIO_VDMABUF_ID_SIZE]; /* in */
 	__u32 flags; /* in: 0 */
@@ -239,7 +248,8 @@ struct vdmabuf_unshare {
  * after it. Never waits for the fence itself. Waits while the channel's queue
  * is full, unless the file is O_NONBLOCK (EAGAIN; poll for POLLOUT). Errors:
  * EINVAL, EMSGSIZE, EBADF (in_fence is no sync_file), EAGAIN, EINTR, ENODEV,
- * EPIPE (the host closed the channel), ESTALE (read the RESYNC event first).
+ * EPIPE (the host closed the channel), ESTALE (read the RESYNC event first),
+ * ETIMEDOUT (no room for too long).
  */
 #define VDMABUF_SEND_FENCE (1u << 0) /* in_fence is a sync_file */
 
@@ -262,7 +272,9 @@ struct vdmabuf_send {
  * read() returns one whole event: this header, then size - 8 bytes. A buffer
  * that is too small for the next event fails with EMSGSIZE and loses nothing;
  * VDMABUF_MAX_EVENT bytes are always enough. Without an event, read() waits,
- * or fails with EAGAIN. poll(): POLLIN when there is an event, POLLOUT when
+ * or fails with EAGAIN; after CLOSED it returns 0, on a removed device it fails
+ * with ENODEV. A file whose events are not read (256, or 1 MiB) is closed with
+ * reason PROTOCOL. poll(): POLLIN when there is an event, POLLOUT when
  * SEND would not wait, POLLHUP when the device is gone or the channel closed.
  */
 enum vdmabuf_event_type {

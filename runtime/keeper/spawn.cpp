@@ -14,6 +14,7 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/seqpacket.hpp"
+#include "runtime/common/unique_fd.hpp"
 
 namespace vdmabuf::keeper {
 namespace {
@@ -57,6 +58,12 @@ Result<void> spawn_detached(const std::vector<std::string>& arguments,
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
 
+    // Closed by exec, or tells why that failed.
+    std::array<int, 2> report{};
+    if (::pipe2(report.data(), O_CLOEXEC) != 0) return system_error("pipe2");
+    const UniqueFd report_read(report[0]);
+    UniqueFd report_write(report[1]);
+
     // Between fork(2) and exec only what is async-signal-safe: other threads may hold locks.
     const pid_t pid = ::fork();
     if (pid < 0) return system_error("fork");
@@ -74,13 +81,25 @@ Result<void> spawn_detached(const std::vector<std::string>& arguments,
         const pid_t daemon = ::fork();
         if (daemon != 0) ::_exit(daemon < 0 ? 1 : 0);
         ::execvp(argv[0], argv.data());
+        const int error = errno;
+        [[maybe_unused]] const ssize_t written = ::write(report_write.get(), &error, sizeof error);
         ::_exit(127);
     }
+    report_write.reset();
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         return Error{EAGAIN, "cannot start vdmabufd: no more processes"};
+    }
+    int error = 0;
+    ssize_t got = 0;
+    do {
+        got = ::read(report_read.get(), &error, sizeof error);
+    } while (got < 0 && errno == EINTR);
+    if (got == sizeof error) {
+        return system_error("cannot start '" + words[0] + "' (install it beside this program)",
+                            error);
     }
     const std::uint64_t deadline = now_ns() + kPatienceNs;
     while (now_ns() < deadline) {
@@ -88,7 +107,7 @@ Result<void> spawn_detached(const std::vector<std::string>& arguments,
         ::poll(nullptr, 0, 5);
     }
     return Error{ETIMEDOUT, "'" + words[0] + "' did not start to serve '" + consumer_socket +
-                                "': run it by hand to see why, or install it beside this program"};
+                                "': run it by hand to see why"};
 }
 
 }  // namespace vdmabuf::keeper

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#include "layer/formats.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vdmabuf::layer {
+namespace {
+
+TEST(FormatsTest, BgraUnormComesFirst) {
+    ASSERT_FALSE(known_formats().empty());
+    EXPECT_EQ(known_formats().front().format, VK_FORMAT_B8G8R8A8_UNORM);
+}
+
+TEST(FormatsTest, CodesAreThoseOfTheKernel) {
+    ASSERT_TRUE(find_format(VK_FORMAT_B8G8R8A8_UNORM));
+    EXPECT_EQ(find_format(VK_FORMAT_B8G8R8A8_UNORM)->fourcc, 0x34325241u);  // DRM_FORMAT_ARGB8888
+    EXPECT_EQ(find_format(VK_FORMAT_R8G8B8A8_SRGB)->fourcc, 0x34324241u);   // DRM_FORMAT_ABGR8888
+    EXPECT_EQ(find_format(VK_FORMAT_R8G8B8A8_SRGB)->bytes_per_pixel, 4u);
+    EXPECT_EQ(find_format(VK_FORMAT_D32_SFLOAT), nullptr);
+}
+
+}  // namespace
+}  // namespace vdmabuf::layer

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "tests/layer/support/host_window.hpp"
+
+#include <chrono>
+#include <cstring>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/consumer/scattered_mapping.hpp"
+
+namespace vdmabuf::test {
+namespace {
+
+constexpr std::size_t kKeptFrames = 64;
+
+}  // namespace
+
+HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) {
+    consumer::Client::Options options;
+    options.socket_path = socket;
+    options.name = "layer-test";
+    client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
+    thread_ = std::thread([this] { loop_->run(); });
+}
+
+HostWindow::~HostWindow() {
+    loop_->stop();
+    thread_.join();
+    client_.reset();
+}
+
+template <typename Condition>
+bool HostWindow::wait(int timeout_ms, Condition condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), condition);
+}
+
+std::shared_ptr<const SeenFrame> HostWindow::wait_frame(const Match& match, int timeout_ms) {
+    std::shared_ptr<const SeenFrame> found;
+    (void)wait(timeout_ms, [&] {
+        for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+            if (!match(**frame)) continue;
+            found = *frame;
+            return true;
+        }
+        return false;
+    });
+    return found;
+}
+
+bool HostWindow::wait_connected(int timeout_ms) {
+    return wait(timeout_ms, [this] { return connected_; });
+}
+
+bool HostWindow::wait_title(const std::string& title, int timeout_ms) {
+    return wait(timeout_ms, [&] {
+        for (const auto& [stream, known] : titles_) {
+            if (known == title) return true;
+        }
+        return false;
+    });
+}
+
+bool HostWindow::wait_streams(std::size_t count, int timeout_ms) {
+    return wait(timeout_ms, [&] { return titles_.size() == count; });
+}
+
+std::size_t HostWindow::frame_count() {
+    const std::lock_guard lock(mutex_);
+    return frame_count_;
+}
+
+void HostWindow::connected(const consumer::Welcome&) {
+    const std::lock_guard lock(mutex_);
+    connected_ = true;
+    changed_.notify_all();
+}
+
+void HostWindow::disconnected(const std::string&) {
+    images_.clear();
+    const std::lock_guard lock(mutex_);
+    connected_ = false;
+    titles_.clear();
+    changed_.notify_all();
+}
+
+void HostWindow::stream_added(const consumer::StreamAdded& message) {
+    client_->attach(message.stream);
+    const std::lock_guard lock(mutex_);
+    titles_[message.stream] = consumer::get_text(message.title);
+    changed_.notify_all();
+}
+
+void HostWindow::stream_removed(std::uint64_t stream) {
+    std::erase_if(images_, [&](const auto& known) { return known.second.image.stream == stream; });
+    const std::lock_guard lock(mutex_);
+    titles_.erase(stream);
+    changed_.notify_all();
+}
+
+void HostWindow::stream_title(std::uint64_t stream, const std::string& title) {
+    const std::lock_guard lock(mutex_);
+    titles_[stream] = title;
+    changed_.notify_all();
+}
+
+void HostWindow::image(const consumer::Image& message, consumer::BufferFiles files) {
+    auto mapping = consumer::map_scattered(files);
+    if (mapping) images_.insert_or_assign(message.image, Known{message, *std::move(mapping)});
+}
+
+void HostWindow::image_gone(std::uint64_t stream, std::uint64_t image) {
+    images_.erase(image);
+    client_->image_done(stream, image);
+}
+
+void HostWindow::frame(const consumer::Frame& message) {
+    const auto known = images_.find(message.image);
+    if (known != images_.end()) {
+        auto seen = std::make_shared<SeenFrame>();
+        seen->message = message;
+        seen->image = known->second.image;
+        const auto& plane = seen->image.planes[0];
+        seen->pixels.resize(static_cast<std::size_t>(seen->image.width) * seen->image.height);
+        for (std::uint32_t y = 0; y < seen->image.height; ++y) {
+            std::memcpy(&seen->pixels[static_cast<std::size_t>(y) * seen->image.width],
+                        known->second.mapping.bytes() + plane.offset + y * plane.pitch,
+                        std::size_t{4} * seen->image.width);
+        }
+        const std::lock_guard lock(mutex_);
+        ++frame_count_;
+        frames_.push_back(std::move(seen));
+        if (frames_.size() > kKeptFrames) frames_.erase(frames_.begin());
+        changed_.notify_all();
+    }
+    client_->presented(message.stream, message.serial, now_ns(), 0, true);
+    client_->release(message.stream, message.serial);
+}
+
+}  // namespace vdmabuf::test

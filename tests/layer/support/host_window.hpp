@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/common/event_loop.hpp"
+#include "runtime/common/mapping.hpp"
+#include "runtime/consumer/client.hpp"
+
+namespace vdmabuf::test {
+
+// A frame as it reached the host: its pixels were copied out of the shared pages when it came.
+struct SeenFrame {
+    consumer::Frame message;
+    consumer::Image image;
+    std::vector<std::uint32_t> pixels;  // width * height, as they lie in the pages
+
+    std::uint32_t at(std::uint32_t x, std::uint32_t y) const {
+        return pixels[static_cast<std::size_t>(y) * image.width + x];
+    }
+};
+
+// A consumer that attaches to every stream, looks at every frame and gives it back at once.
+class HostWindow final : public consumer::ClientListener {
+  public:
+    explicit HostWindow(const std::string& socket);
+    ~HostWindow() override;
+    HostWindow(const HostWindow&) = delete;
+    HostWindow& operator=(const HostWindow&) = delete;
+
+    using Match = std::function<bool(const SeenFrame&)>;
+    // The newest frame for which `match` holds, waiting for it; null after `timeout_ms`.
+    std::shared_ptr<const SeenFrame> wait_frame(const Match& match, int timeout_ms = 5000);
+    bool wait_connected(int timeout_ms = 5000);
+    bool wait_title(const std::string& title, int timeout_ms = 5000);
+    bool wait_streams(std::size_t count, int timeout_ms = 5000);
+    std::size_t frame_count();
+
+  private:
+    struct Known {
+        consumer::Image image;
+        Mapping mapping;
+    };
+
+    void connected(const consumer::Welcome&) override;
+    void disconnected(const std::string&) override;
+    void stream_added(const consumer::StreamAdded& message) override;
+    void stream_removed(std::uint64_t stream) override;
+    void stream_title(std::uint64_t stream, const std::string& title) override;
+    void image(const consumer::Image& message, consumer::BufferFiles files) override;
+    void image_gone(std::uint64_t stream, std::uint64_t image) override;
+    void frame(const consumer::Frame& message) override;
+    template <typename Condition>
+    bool wait(int timeout_ms, Condition condition);
+
+    std::unique_ptr<EventLoop> loop_;
+    std::unique_ptr<consumer::Client> client_;
+    std::map<std::uint64_t, Known> images_;  // of the loop's thread
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool connected_ = false;
+    std::map<std::uint64_t, std::string> titles_;
+    std::vector<std::shared_ptr<const SeenFrame>> frames_;
+    std::size_t frame_count_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace vdmabuf::test

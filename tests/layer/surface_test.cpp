@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <thread>
+
+#include "tests/layer/support/fixture.hpp"
+
+namespace vdmabuf::test {
+namespace {
+
+using SurfaceTest = LayerTest;
+
+TEST_F(SurfaceTest, CapabilitiesAreThoseOfTheWindow) {
+    XWindow window(x.display(), kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window);
+    VkSurfaceCapabilitiesKHR caps{};
+    ASSERT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, surface, &caps), VK_SUCCESS);
+    EXPECT_EQ(caps.minImageCount, 2u);  // the driver's own surfaces say 3
+    EXPECT_EQ(caps.maxImageCount, 16u);
+    EXPECT_EQ(caps.currentExtent.width, kWidth);
+    EXPECT_EQ(caps.currentExtent.height, kHeight);
+    EXPECT_EQ(caps.maxImageArrayLayers, 1u);
+    EXPECT_TRUE(caps.supportedUsageFlags & VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT);
+    EXPECT_TRUE(caps.supportedUsageFlags & VK_IMAGE_USAGE_TRANSFER_DST_BIT);
+    EXPECT_TRUE(caps.supportedCompositeAlpha & VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR);
+    EXPECT_TRUE(caps.supportedCompositeAlpha & VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR);
+
+    const auto caps2 = app.instance_function<PFN_vkGetPhysicalDeviceSurfaceCapabilities2KHR>(
+        "vkGetPhysicalDeviceSurfaceCapabilities2KHR");
+    VkPhysicalDeviceSurfaceInfo2KHR info{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SURFACE_INFO_2_KHR};
+    info.surface = surface;
+    VkSurfaceCapabilities2KHR two{VK_STRUCTURE_TYPE_SURFACE_CAPABILITIES_2_KHR};
+    ASSERT_EQ(caps2(app.physical, &info, &two), VK_SUCCESS);
+    EXPECT_EQ(two.surfaceCapabilities.currentExtent.width, kWidth);
+
+    VkBool32 supported = VK_FALSE;
+    EXPECT_EQ(vkGetPhysicalDeviceSurfaceSupportKHR(app.physical, 0, surface, &supported),
+              VK_SUCCESS);
+    EXPECT_TRUE(supported);
+    const auto xcb_support =
+        app.instance_function<PFN_vkGetPhysicalDeviceXcbPresentationSupportKHR>(
+            "vkGetPhysicalDeviceXcbPresentationSupportKHR");
+    EXPECT_TRUE(xcb_support(app.physical, 0, window.connection(), window.visual()));
+}
+
+TEST_F(SurfaceTest, FormatsAndModesInTheOrderThatAppsTakeThem) {
+    XWindow window(x.display(), kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window);
+    std::uint32_t count = 0;
+    vkGetPhysicalDeviceSurfaceFormatsKHR(app.physical, surface, &count, nullptr);
+    std::vector<VkSurfaceFormatKHR> formats(count);
+    ASSERT_EQ(vkGetPhysicalDeviceSurfaceFormatsKHR(app.physical, surface, &count, formats.data()),
+              VK_SUCCESS);
+    ASSERT_EQ(formats.size(), 4u);
+    EXPECT_EQ(formats[0].format, VK_FORMAT_B8G8R8A8_UNORM);
+    EXPECT_EQ(formats[1].format, VK_FORMAT_B8G8R8A8_SRGB);
+    EXPECT_EQ(formats[3].format, VK_FORMAT_R8G8B8A8_SRGB);
+    count = 1;
+    EXPECT_EQ(vkGetPhysicalDeviceSurfaceFormatsKHR(app.physical, surface, &count, formats.data()),
+              VK_INCOMPLETE);
+    EXPECT_EQ(count, 1u);
+
+    VkPresentModeKHR modes[8] = {};
+    count = 8;
+    ASSERT_EQ(vkGetPhysicalDeviceSurfacePresentModesKHR(app.physical, surface, &count, modes),
+              VK_SUCCESS);
+    EXPECT_EQ(count, 3u);
+    for (const auto mode :
+         {VK_PRESENT_MODE_FIFO_KHR, VK_PRESENT_MODE_MAILBOX_KHR, VK_PRESENT_MODE_IMMEDIATE_KHR}) {
+        EXPECT_NE(std::find(modes, modes + count, mode), modes + count) << mode;
+    }
+}
+
+TEST_F(SurfaceTest, HeadlessIsOfferedWhateverTheDriver) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.headless_surface();
+    ASSERT_NE(surface, VK_NULL_HANDLE);
+    VkSurfaceCapabilitiesKHR caps{};
+    ASSERT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, surface, &caps), VK_SUCCESS);
+    EXPECT_EQ(caps.currentExtent.width, UINT32_MAX);
+    EXPECT_EQ(caps.minImageExtent.width, 1u);
+    EXPECT_GE(caps.maxImageExtent.width, 4096u);
+    Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    host();
+    ASSERT_EQ(swap.show(9), VK_SUCCESS);
+    expect_picture(9);
+}
+
+TEST_F(SurfaceTest, DeviceGroupQueries) {
+    XWindow window(x.display(), kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window);
+    VkDeviceGroupPresentModeFlagsKHR modes = 0;
+    const auto surface_modes = app.device_function<PFN_vkGetDeviceGroupSurfacePresentModesKHR>(
+        "vkGetDeviceGroupSurfacePresentModesKHR");
+    ASSERT_TRUE(surface_modes);
+    EXPECT_EQ(surface_modes(app.device, surface, &modes), VK_SUCCESS);
+    EXPECT_EQ(modes, VkFlags{VK_DEVICE_GROUP_PRESENT_MODE_LOCAL_BIT_KHR});
+    const auto rectangles = app.instance_function<PFN_vkGetPhysicalDevicePresentRectanglesKHR>(
+        "vkGetPhysicalDevicePresentRectanglesKHR");
+    ASSERT_TRUE(rectangles);
+    VkRect2D rect{};
+    std::uint32_t count = 1;
+    EXPECT_EQ(rectangles(app.physical, surface, &count, &rect), VK_SUCCESS);
+    EXPECT_EQ(rect.extent.width, kWidth);
+}
+
+TEST_F(SurfaceTest, TitleOfTheWindowReachesTheHostAndFollowsIt) {
+    XWindow window(x.display(), kWidth, kHeight);
+    window.set_title("first title");
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    Swap swap(app, swapchain_info(app.xcb_surface(window), kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    EXPECT_TRUE(host().wait_title("first title"));
+    window.set_title("second title");
+    EXPECT_TRUE(host().wait_title("second title"));
+}
+
+TEST_F(SurfaceTest, StreamEndsWithTheSurface) {
+    XWindow window(x.display(), kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window);
+    {
+        Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+        ASSERT_EQ(swap.created, VK_SUCCESS);
+        EXPECT_TRUE(host().wait_streams(1));
+    }
+    app.destroy(surface);
+    EXPECT_TRUE(host().wait_streams(0));
+}
+
+// Surface functions of the driver must not be reached with what it cannot serve, and extensions
+// that the layer does not serve must not be enabled.
+TEST_F(SurfaceTest, ExtensionsThatTheLayerDoesNotServeAreHidden) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    EXPECT_TRUE(app.has_device_extension("VK_KHR_swapchain"));
+    EXPECT_FALSE(app.has_device_extension("VK_EXT_swapchain_maintenance1"));
+    EXPECT_FALSE(app.has_device_extension("VK_KHR_present_wait"));
+    EXPECT_FALSE(app.has_device_extension("VK_EXT_hdr_metadata"));
+}
+
+// Trap 11: programs that link the loader call what they have not enabled.
+TEST_F(SurfaceTest, DeviceWithoutTheSwapchainExtensionIsLeftAlone) {
+    AppOptions options;
+    options.swapchain = false;
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    EXPECT_EQ(app.device_function<PFN_vkVoidFunction>("vkCreateSwapchainKHR"), nullptr);
+    EXPECT_EQ(vkDeviceWaitIdle(app.device), VK_SUCCESS);
+}
+
+}  // namespace
+}  // namespace vdmabuf::test

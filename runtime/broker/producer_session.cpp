@@ -157,6 +157,12 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
     }
 }
 
+bool ProducerSession::may_change(Type request) {
+    if (quota_->spend_change(now_ns())) return true;
+    fail(ErrorCode::quota, request, "streams and images come and go too fast");
+    return false;
+}
+
 ProducerSession::Entry* ProducerSession::entry_of(std::uint32_t number, Type request) {
     const auto found = streams_.find(number);
     if (found != streams_.end()) return &found->second;
@@ -165,6 +171,7 @@ ProducerSession::Entry* ProducerSession::entry_of(std::uint32_t number, Type req
 }
 
 void ProducerSession::on(const stream::StreamCreate& message) {
+    if (!may_change(Type::stream_create)) return;
     if (streams_.contains(message.stream)) {
         return fail(ErrorCode::protocol, Type::stream_create,
                     "stream " + std::to_string(message.stream) + " is there already");
@@ -192,6 +199,7 @@ void ProducerSession::on(const stream::StreamCreate& message) {
 }
 
 void ProducerSession::on(const stream::StreamImage& message) {
+    if (!may_change(Type::stream_image)) return;
     Entry* entry = entry_of(message.stream, Type::stream_image);
     if (!entry || !entry->stream) return;
     const std::uint64_t slot_bit = std::uint64_t{1} << message.slot;
@@ -278,9 +286,7 @@ void ProducerSession::on(const stream::StreamImageGone& message) {
 
 void ProducerSession::on(const stream::StreamTitle& message) {
     Entry* entry = entry_of(message.stream, Type::stream_title);
-    if (entry && entry->stream) {
-        router_.set_title(*entry->stream, stream::get_text(message.title));
-    }
+    if (entry && entry->stream) entry->stream->set_title(stream::get_text(message.title));
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

@@ -61,6 +61,8 @@ class ProducerSession final : public ProducerLink {
     void on(const stream::StreamDestroy& message);
     void on(const stream::Pong& message);
 
+    // Counts a message that consumers are told of. False: there were too many, and this is the end.
+    bool may_change(stream::Type request);
     Entry* entry_of(std::uint32_t number, stream::Type request);
     void release_refused(const stream::Present& message);
     void remove_streams();

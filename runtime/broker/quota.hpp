@@ -41,6 +41,14 @@ class Quota : public std::enable_shared_from_this<Quota> {
 
     static std::shared_ptr<Quota> create(const Limits& limits);
 
+    // What a VM may do in a row, and per second, that every consumer is told of (streams and images
+    // that come and go): a hostile one must not fill the consumers' queues, and so end them.
+    static constexpr std::uint64_t kChangesInARow = 4096;
+    static constexpr std::uint64_t kChangesPerSecond = 2000;
+
+    // One such change. False when there are too many.
+    bool spend_change(std::uint64_t now_ns);
+
     // Nothing when the limit would be exceeded.
     std::optional<Share> take(Kind kind, std::uint64_t amount);
     std::uint64_t used(Kind kind) const { return used_[static_cast<std::size_t>(kind)]; }
@@ -53,6 +61,8 @@ class Quota : public std::enable_shared_from_this<Quota> {
     std::array<std::uint64_t, kKinds> used_{};
     std::array<std::uint64_t, kKinds> limit_{};
     std::uint32_t streams_per_connection_ = 0;
+    std::uint64_t changes_left_ = kChangesInARow;
+    std::uint64_t changes_since_ns_ = 0;  // up to when changes_left_ has been filled up
 };
 
 }  // namespace vdmabuf::broker

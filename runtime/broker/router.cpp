@@ -41,8 +41,7 @@ void Router::remove_stream(Stream& stream) {
     streams_.erase(stream.id());
 }
 
-void Router::set_title(Stream& stream, const std::string& title) {
-    stream.set_title(title);
+void Router::tell_title(Stream& stream) {
     for (ConsumerSession* consumer : consumers_) {
         if (consumer) consumer->title_changed(stream);
     }

@@ -33,7 +33,7 @@ class Router {
     // ---- producers
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
-    void set_title(Stream& stream, const std::string& title);
+    void tell_title(Stream& stream);
     // Gives the image its number and shows it to the consumers that are attached.
     void add_image(Stream& stream, std::shared_ptr<Image> image);
     void remove_image(Stream& stream, std::uint32_t slot);

@@ -136,8 +136,33 @@ void Stream::set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns) {
     latency_p99_ns_ = p99_ns;
 }
 
+void Stream::set_title(const std::string& title) {
+    if (title == info_.title) return;
+    info_.title = title;
+    const std::uint64_t now = now_ns();
+    title_waits_ = now < title_told_ns_ + kTitleNs;
+    if (!title_waits_) {
+        title_told_ns_ = now;
+        router_.tell_title(*this);
+    }
+    router_.schedule(*this);
+}
+
+std::uint64_t Stream::deadline_ns() const {
+    const std::uint64_t frames = pacer_.deadline_ns();
+    if (!title_waits_) return frames;
+    const std::uint64_t title = title_told_ns_ + kTitleNs;
+    return frames == 0 ? title : std::min(frames, title);
+}
+
 void Stream::tick() {
-    pacer_.tick(now_ns());
+    const std::uint64_t now = now_ns();
+    if (title_waits_ && now >= title_told_ns_ + kTitleNs) {
+        title_waits_ = false;
+        title_told_ns_ = now;
+        router_.tell_title(*this);
+    }
+    pacer_.tick(now);
 }
 
 void Stream::on_frame(unsigned consumer, std::uint32_t slot) {

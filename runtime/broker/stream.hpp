@@ -45,6 +45,8 @@ struct Image {
 // producer's session and the consumers' sessions call it.
 class Stream final : private FramePacer::Sink {
   public:
+    static constexpr std::uint64_t kTitleNs = 50'000'000;
+
     struct Info {
         std::string vm;
         std::string app;
@@ -70,7 +72,9 @@ class Stream final : private FramePacer::Sink {
     void remove_image(std::uint32_t slot);
     // EPROTO when the message does not fit the state of the stream.
     Status present(const stream::Present& message, std::uint64_t received_ns);
-    void set_title(const std::string& title) { info_.title = title; }
+    // Consumers are told at once, but of no more than one title in kTitleNs: some apps count their
+    // frames there, and hostile ones would fill the consumers' queues.
+    void set_title(const std::string& title);
 
     // ---- the consumers' side; `consumer` is an index of the Router
     void attach(unsigned consumer);
@@ -84,7 +88,8 @@ class Stream final : private FramePacer::Sink {
     void add_copied_bytes(std::uint64_t bytes) { consumer_copied_bytes_ += bytes; }
     void set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns);
 
-    std::uint64_t deadline_ns() const { return pacer_.deadline_ns(); }
+    // When tick() is wanted; 0: not at all.
+    std::uint64_t deadline_ns() const;
     void tick();
 
     consumer::StreamAdded added_message() const;
@@ -120,6 +125,8 @@ class Stream final : private FramePacer::Sink {
     std::uint64_t consumer_copied_bytes_ = 0;
     std::uint64_t latency_p50_ns_ = 0;
     std::uint64_t latency_p99_ns_ = 0;
+    std::uint64_t title_told_ns_ = 0;
+    bool title_waits_ = false;                            // consumers do not know the newest one
     unsigned configured_by_ = FramePacer::kMaxConsumers;  // whose wish the producer knows
 };
 

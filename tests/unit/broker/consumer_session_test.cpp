@@ -100,6 +100,32 @@ TEST_F(ConsumerSessionTest, HelloIsAnsweredAndEveryStreamNamed) {
     EXPECT_EQ(peer->expect<consumer::StreamRemoved>().header.size, 16u);
 }
 
+TEST_F(ConsumerSessionTest, TitlesAreToldAtOnceButNotTooOften) {
+    make_stream(1);
+    auto peer = viewer(1);
+    auto title = stream::make<stream::StreamTitle>();
+    title.stream = 1;
+    stream::put_text(title.title, "0");
+    app->send(title);
+    EXPECT_STREQ(peer->expect<consumer::StreamTitle>().title, "0");
+    const std::uint64_t begin = now_ns();
+    for (int i = 1; i <= 1000; ++i) {
+        stream::put_text(title.title, std::to_string(i));
+        app->send(title);
+    }
+    std::string last;
+    std::uint64_t told = 0;
+    while (last != "1000") {
+        const auto message = peer->expect<consumer::StreamTitle>();
+        if (HasFailure()) return;
+        last = message.title;
+        ++told;
+    }
+    EXPECT_LE(told, 1 + (now_ns() - begin) / (50 * kNsPerMs));
+    app->send(title);  // the same again
+    EXPECT_TRUE(peer->silent());
+}
+
 TEST_F(ConsumerSessionTest, TextsOfAGuestCannotSteerATerminal) {
     app = greeted_producer();
     auto evil = create(1);

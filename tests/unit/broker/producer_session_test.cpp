@@ -580,6 +580,35 @@ TEST_F(ProducerSessionTest, RefusedStreamsAreNotRememberedWithoutEnd) {
     EXPECT_EQ(broker->connections(), 0u);
 }
 
+TEST_F(ProducerSessionTest, OneThatMakesStreamsWithoutEndIsEndedAndNobodyElse) {
+    auto bystander = greeted_producer();
+    give_stream(*bystander, 1);
+    auto watcher = greeted_consumer();
+    watcher->expect<consumer::StreamAdded>();
+    auto guest = port("evil");
+    guest->send(hello());
+    auto destroy = stream::make<stream::StreamDestroy>();
+    destroy.stream = 1;
+    std::uint64_t sent = 0;
+    // The watcher does not read: its queue must be able to take all of it.
+    while (!guest->close_reason) {
+        guest->send(create(1));
+        guest->send(destroy);
+        ASSERT_LT(++sent, 20'000u);
+    }
+    EXPECT_EQ(guest->close_reason, CloseReason::quota);
+    EXPECT_EQ(guest->received.size(), 3u);  // WELCOME, PING, ERROR
+    EXPECT_GE(sent, 4096u);
+    settle();
+    EXPECT_EQ(broker->connections(), 2u) << "bystander and watcher";
+    for (std::uint64_t i = 0; i < sent - 1; ++i) {
+        watcher->expect<consumer::StreamAdded>();
+        watcher->expect<consumer::StreamRemoved>();
+        if (HasFailure()) return;
+    }
+    expect_alive(*bystander, "unharmed");
+}
+
 // ---- a VM's channel
 
 TEST_F(ProducerSessionTest, TheGuestsClockIsMeasuredAndStampsAreMapped) {

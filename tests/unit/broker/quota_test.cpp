@@ -40,6 +40,24 @@ TEST(QuotaTest, AmountsDoNotOverflow) {
     EXPECT_TRUE(quota->take(Kind::bytes, 4096));
 }
 
+TEST(QuotaTest, ChangesAreLimitedInARowAndPerSecond) {
+    const auto quota = Quota::create({});
+    std::uint64_t now = 5'000'000'000;
+    for (std::uint64_t i = 0; i < Quota::kChangesInARow; ++i) ASSERT_TRUE(quota->spend_change(now));
+    EXPECT_FALSE(quota->spend_change(now));
+    now += 10'000'000;
+    std::uint64_t more = 0;
+    while (quota->spend_change(now)) ++more;
+    EXPECT_EQ(more, Quota::kChangesPerSecond / 100);
+    // At a steady pace, for ever; fractions are not lost.
+    for (int i = 0; i < 10'000; ++i) {
+        now += 1'000'000'000 / Quota::kChangesPerSecond;
+        ASSERT_TRUE(quota->spend_change(now));
+    }
+    EXPECT_FALSE(quota->spend_change(now + 400'000));
+    EXPECT_TRUE(quota->spend_change(now + 500'000));
+}
+
 TEST(QuotaTest, AShareMayMoveAndOutliveItsOwner) {
     auto quota = Quota::create({});
     const std::weak_ptr<Quota> watch = quota;

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Drivers and layers of others are not instrumented: ThreadSanitizer sees their memory come and go,
+// but not how their threads agree on it, and AddressSanitizer reports what they leave.
+extern "C" {
+
+const char* __tsan_default_suppressions();
+const char* __tsan_default_suppressions() {
+    return "race:libVkLayer_khronos_validation.so\n"
+           "race:libvulkan_lvp.so\n"
+           "race:libLLVM\n";
+}
+
+const char* __lsan_default_suppressions();
+const char* __lsan_default_suppressions() {
+    return "leak:libVkLayer_khronos_validation.so\n"
+           "leak:libvulkan_lvp.so\n"
+           "leak:libvulkan.so\n"
+           "leak:libLLVM\n"
+           "leak:<unknown module>\n";  // unloaded before the report
+}
+
+}  // extern "C"

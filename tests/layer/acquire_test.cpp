@@ -90,7 +90,7 @@ TEST_F(AcquireTest, SignalsSemaphoreAndFenceTogether) {
 
 // Trap 22: the layer's submits and the app's, from two threads, on the only queue.
 TEST_F(AcquireTest, WhileAnotherThreadUsesTheQueue) {
-    App app;
+    App app(watched_from_below());
     ASSERT_EQ(app.created, VK_SUCCESS);
     VkSwapchainCreateInfoKHR info = swapchain_info(app.headless_surface(), kWidth, kHeight);
     info.presentMode = VK_PRESENT_MODE_MAILBOX_KHR;
@@ -107,26 +107,13 @@ TEST_F(AcquireTest, WhileAnotherThreadUsesTheQueue) {
             if (++submits % 16 == 0) vkQueueWaitIdle(app.queue);
         }
     });
-    for (std::uint32_t i = 0; i < 60; ++i) {
-        VkFence fence = VK_NULL_HANDLE;
-        VkFenceCreateInfo fence_info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-        vkCreateFence(app.device, &fence_info, nullptr, &fence);
-        std::uint32_t index = 0;
-        ASSERT_EQ(vkAcquireNextImageKHR(app.device, swap.handle, UINT64_MAX, VK_NULL_HANDLE, fence,
-                                        &index),
-                  VK_SUCCESS);
-        ASSERT_EQ(vkWaitForFences(app.device, 1, &fence, VK_TRUE, UINT64_MAX), VK_SUCCESS);
-        vkDestroyFence(app.device, fence, nullptr);
-        const std::lock_guard lock(queue_mutex);
-        VkPresentInfoKHR present{VK_STRUCTURE_TYPE_PRESENT_INFO_KHR};
-        present.swapchainCount = 1;
-        present.pSwapchains = &swap.handle;
-        present.pImageIndices = &index;
-        ASSERT_EQ(vkQueuePresentKHR(app.queue, &present), VK_SUCCESS);
-    }
+    swap.queue_mutex = &queue_mutex;
+    for (std::uint32_t i = 0; i < 60; ++i) ASSERT_EQ(swap.show(i), VK_SUCCESS);
     stop.store(true);
     other.join();
+    vkDeviceWaitIdle(app.device);
     EXPECT_GT(submits.load(), 0);
+    expect_silence(app);
 }
 
 TEST_F(AcquireTest, WindowThatGoesEndsTheWait) {

@@ -82,10 +82,7 @@ TEST_F(StepAsideTest, OursAndTheDriversInOnePresent) {
     broker.kill();
     XWindow foreign_window(x.display(), kWidth, kHeight);
     XWindow our_window(x.display(), kWidth, kHeight);
-    AppOptions options;
-    options.layers = {"VK_LAYER_KHRONOS_validation"};
-    options.validation = true;
-    App app(options);
+    App app(watched_from_below());
     ASSERT_EQ(app.created, VK_SUCCESS);
     const VkSurfaceKHR foreign_surface = app.xcb_surface(foreign_window);
     broker.start();
@@ -117,7 +114,7 @@ TEST_F(StepAsideTest, OursAndTheDriversInOnePresent) {
     }
     vkDeviceWaitIdle(app.device);
     EXPECT_EQ(wrong_pixels(foreign_window.pixels(kWidth, kHeight), kWidth, kHeight, 56), 0u);
-    for (const auto& message : app.messages()) ADD_FAILURE() << message;
+    expect_silence(app);
 }
 
 }  // namespace

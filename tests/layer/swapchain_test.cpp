@@ -133,7 +133,7 @@ TEST_F(SwapchainTest, FollowsTheWindowsSize) {
 }
 
 TEST_F(SwapchainTest, DestroyedWithFramesInFlight) {
-    App app;
+    App app(watched_from_below());
     ASSERT_EQ(app.created, VK_SUCCESS);
     const VkSurfaceKHR surface = app.headless_surface();
     host();
@@ -146,6 +146,7 @@ TEST_F(SwapchainTest, DestroyedWithFramesInFlight) {
             ASSERT_EQ(swap.show(i), VK_SUCCESS);
         }
     }
+    expect_silence(app);
 }
 
 // More swapchains, one after the other, than a stream has slots: they come back.

@@ -39,9 +39,6 @@ class ValidationTest : public LayerTest, public ::testing::WithParamInterface<Ca
         ::setenv("VDMABUF_STRATEGY", GetParam().strategy, 1);
         return options;
     }
-    static void expect_silence(App& app) {
-        for (const auto& message : app.messages()) ADD_FAILURE() << message;
-    }
 };
 
 TEST_P(ValidationTest, LifeOfSwapchains) {

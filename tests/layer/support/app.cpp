@@ -277,6 +277,7 @@ VkResult Swap::draw(std::uint32_t seed, std::uint32_t& index, FrameObjects& fram
     submit.pCommandBuffers = &frame.commands;
     submit.signalSemaphoreCount = 1;
     submit.pSignalSemaphores = &frame.rendered;
+    const auto lock = lock_queue();
     const VkResult submitted = vkQueueSubmit(app.queue, 1, &submit, VK_NULL_HANDLE);
     return submitted == VK_SUCCESS ? acquired : submitted;
 }
@@ -288,6 +289,7 @@ VkResult Swap::present(std::uint32_t index, const FrameObjects& frame) {
     info.swapchainCount = 1;
     info.pSwapchains = &handle;
     info.pImageIndices = &index;
+    const auto lock = lock_queue();
     return vkQueuePresentKHR(app.queue, &info);
 }
 

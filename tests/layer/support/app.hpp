@@ -114,8 +114,13 @@ class Swap {
     VkSwapchainKHR handle = VK_NULL_HANDLE;
     VkExtent2D extent{};
     std::vector<VkImage> images;
+    // Held for each use of the queue by an app that uses it from several threads.
+    std::mutex* queue_mutex = nullptr;
 
   private:
+    std::unique_lock<std::mutex> lock_queue() const {
+        return queue_mutex ? std::unique_lock(*queue_mutex) : std::unique_lock<std::mutex>();
+    }
     FrameObjects make_frame(std::uint32_t seed);
     std::vector<FrameObjects> frames_;
 };

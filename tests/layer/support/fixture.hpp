@@ -16,6 +16,19 @@ namespace vdmabuf::test {
 constexpr std::uint16_t kWidth = 100;  // of lines of 400 bytes: every pitch differs from that
 constexpr std::uint16_t kHeight = 61;
 
+// An app with the validation layer below us, which keeps account of what the layer does: queues
+// used by two threads at once, objects destroyed while in use, semaphores signalled twice.
+inline AppOptions watched_from_below() {
+    AppOptions options;
+    options.layers = {"VK_LAYER_KHRONOS_validation"};
+    options.validation = true;
+    return options;
+}
+
+inline void expect_silence(App& app) {
+    for (const auto& message : app.messages()) ADD_FAILURE() << message;
+}
+
 // A broker, an X server, and the layer in this process.
 class LayerTest : public ::testing::Test {
   protected:

@@ -14,9 +14,7 @@ const char* __lsan_default_suppressions();
 const char* __lsan_default_suppressions() {
     return "leak:libVkLayer_khronos_validation.so\n"
            "leak:libvulkan_lvp.so\n"
-           "leak:libvulkan.so\n"
-           "leak:libLLVM\n"
-           "leak:<unknown module>\n";  // unloaded before the report
+           "leak:libLLVM\n";
 }
 
 }  // extern "C"

@@ -23,8 +23,8 @@ namespace vdmabuf::device {
 // keeps its place under the device's limits until its last event is delivered.
 class EventQueue {
   public:
-    static constexpr std::uint32_t kMaxWaiting = 1024;           // messages of one channel
-    static constexpr std::size_t kMaxWaitingBytes = 256 * 1024;  // of one channel
+    static constexpr std::uint32_t kMaxWaiting = 1024;  // messages of one channel
+    static constexpr std::size_t kMaxWaitingBytes = std::size_t{256} << 10;  // of one channel
 
     // False: too many messages of this channel wait; nothing was queued.
     bool message(std::uint32_t channel, std::span<const std::byte> data);

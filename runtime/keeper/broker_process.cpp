@@ -79,6 +79,7 @@ Status BrokerProcess::spawn(const std::string& program) {
                                    "--consumers-fd=" + std::to_string(options_.consumers)};
     words.insert(words.end(), options_.arguments.begin(), options_.arguments.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
 

@@ -55,6 +55,7 @@ Result<void> spawn_detached(const std::vector<std::string>& arguments,
     words.insert(words.end(), arguments.begin(), arguments.end());
     words.emplace_back("--exit-when-idle");
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
 

@@ -62,6 +62,7 @@ Daemon::Daemon(const std::vector<std::string>& arguments, bool log_to_file) {
     std::vector<std::string> words{VDMABUFD};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     pid_ = ::fork();

@@ -146,7 +146,34 @@ TEST_F(SwapchainTest, DestroyedWithFramesInFlight) {
             ASSERT_EQ(swap.show(i), VK_SUCCESS);
         }
     }
-    expect_silence(app);
+    expect_clean_end(app);
+}
+
+// An app may destroy a swapchain when its own work is done: the layer's copy at present need not
+// be.
+TEST_F(SwapchainTest, DestroyedWhileThePresentIsCopied) {
+    ::setenv("VDMABUF_STRATEGY", "cpu-copy", 1);
+    App app(watched_from_below());
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.headless_surface();
+    VkFence drawn = VK_NULL_HANDLE;
+    VkFenceCreateInfo fence_info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    vkCreateFence(app.device, &fence_info, nullptr, &drawn);
+    for (std::uint32_t i = 0; i < 10; ++i) {
+        Swap swap(app, swapchain_info(surface, 2048, 2048, 2));
+        ASSERT_EQ(swap.created, VK_SUCCESS);
+        std::uint32_t index = 0;
+        FrameObjects frame;
+        ASSERT_EQ(swap.draw(i, index, frame), VK_SUCCESS);
+        ASSERT_EQ(vkQueueSubmit(app.queue, 0, nullptr, drawn), VK_SUCCESS);
+        ASSERT_EQ(swap.present(index, frame), VK_SUCCESS);
+        ASSERT_EQ(vkWaitForFences(app.device, 1, &drawn, VK_TRUE, UINT64_MAX), VK_SUCCESS);
+        vkResetFences(app.device, 1, &drawn);
+        vkDestroySwapchainKHR(app.device, swap.handle, nullptr);
+        swap.handle = VK_NULL_HANDLE;
+    }
+    vkDestroyFence(app.device, drawn, nullptr);
+    expect_clean_end(app);
 }
 
 // More swapchains, one after the other, than a stream has slots: they come back.

@@ -68,7 +68,7 @@ TEST_P(ValidationTest, LifeOfSwapchains) {
         info.oldSwapchain = swap->handle;
     }
     swap.reset();
-    expect_silence(app);
+    expect_clean_end(app);
 }
 
 // The controls: the counter can fire, and the validation layer is where the test thinks it is.

@@ -10,12 +10,16 @@ App::App(AppOptions options) {
     created = create(options);
 }
 
+void App::destroy_device() {
+    if (!device) return;
+    vkDeviceWaitIdle(device);
+    vkDestroyCommandPool(device, pool, nullptr);
+    vkDestroyDevice(device, nullptr);
+    device = VK_NULL_HANDLE;
+}
+
 App::~App() {
-    if (device) {
-        vkDeviceWaitIdle(device);
-        vkDestroyCommandPool(device, pool, nullptr);
-        vkDestroyDevice(device, nullptr);
-    }
+    destroy_device();
     if (!instance) return;
     for (VkSurfaceKHR surface : surfaces_) vkDestroySurfaceKHR(instance, surface, nullptr);
     if (messenger_) {

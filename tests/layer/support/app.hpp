@@ -38,6 +38,7 @@ class App {
     VkSurfaceKHR xcb_surface(const XWindow& window);
     VkSurfaceKHR headless_surface();
     void destroy(VkSurfaceKHR surface);  // else at the end
+    void destroy_device();               // likewise
 
     template <typename Function>
     Function instance_function(const char* name) const {

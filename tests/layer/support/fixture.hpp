@@ -29,6 +29,12 @@ inline void expect_silence(App& app) {
     for (const auto& message : app.messages()) ADD_FAILURE() << message;
 }
 
+// The same, and the layer has left no object behind on the device.
+inline void expect_clean_end(App& app) {
+    app.destroy_device();
+    expect_silence(app);
+}
+
 // A broker, an X server, and the layer in this process.
 class LayerTest : public ::testing::Test {
   protected:

@@ -18,6 +18,10 @@ const Status& Importer::trust_host_pointer() {
     return *host_pointer_trust_;
 }
 
+void Importer::warm_up() {
+    if (!forced_ || *forced_ == ImportPath::host_pointer) trust_host_pointer();
+}
+
 ImportOutcome Importer::import(const Image& image, BufferFiles files) {
     ImportOutcome outcome;
     const auto may = [this](ImportPath path) { return !forced_ || *forced_ == path; };

@@ -24,6 +24,9 @@ class Importer {
                       std::optional<ImportPath> forced = std::nullopt)
         : device_(std::move(device)), forced_(forced) {}
 
+    // Runs the self-tests of the device now, so that no image waits for them.
+    void warm_up();
+
     // Consumes the files: they are closed when it returns, the pages stay mapped.
     ImportOutcome import(const Image& image, BufferFiles files);
 

@@ -42,6 +42,7 @@ Session::~Session() {
 }
 
 void Session::start(const std::string& socket_path) {
+    importer_.warm_up();
     consumer::Client::Options options;
     options.socket_path = socket_path;
     options.name = "vdmabuf-viewer";

@@ -36,6 +36,7 @@ struct Options {
     double hz = 0;
     bool y_flip = false;
     bool follow = false;
+    bool plain = false;
     bool once = false;  // one frame, then wait for the end
 };
 
@@ -148,6 +149,7 @@ Status make_swapchain(producer::Connection& connection, producer::Stream& stream
 }
 
 void paint(const Options& options, const Swapchain& chain, std::byte* bytes, std::uint64_t serial) {
+    if (options.plain) return;
     const bool blue_first = options.fourcc[1] == 'R';  // XR24, AR24
     for (std::uint32_t row = 0; row < chain.height; ++row) {
         const std::uint32_t y = options.y_flip ? chain.height - 1 - row : row;
@@ -234,6 +236,7 @@ int main(int argc, char** argv) {
     app.add_option("--hz", options.hz);
     app.add_flag("--y-flip", options.y_flip);
     app.add_flag("--follow", options.follow);
+    app.add_flag("--plain", options.plain);
     app.add_flag("--once", options.once);
     CLI11_PARSE(app, argc, argv);
     return run(options);

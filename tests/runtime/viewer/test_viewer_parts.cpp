@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Parts of the viewer that need neither a GPU nor a broker.
+#include <gtest/gtest.h>
+
+#include "runtime/viewer/fit.hpp"
+#include "runtime/viewer/refresh_pacer.hpp"
+#include "runtime/viewer/size_wishes.hpp"
+#include "runtime/viewer/stream_record.hpp"
+
+namespace vdmabuf::viewer {
+namespace {
+
+TEST(Fit, KeepsTheShape) {
+    EXPECT_EQ(fit(320, 240, 320, 240), (Box{0, 0, 320, 240}));
+    EXPECT_EQ(fit(320, 240, 800, 480), (Box{80, 0, 640, 480}));
+    EXPECT_EQ(fit(320, 240, 640, 1000), (Box{0, 260, 640, 480}));
+    EXPECT_EQ(fit(32768, 1, 10, 10), (Box{0, 4, 10, 1}));
+    EXPECT_EQ(fit(1, 32768, 10, 10), (Box{4, 0, 1, 10}));
+    EXPECT_EQ(fit(320, 240, 0, 10).width, 0U);
+}
+
+TEST(RefreshPacer, LeavesADisplayAloneThatWaits) {
+    RefreshPacer pacer(16'000, false);
+    for (std::uint64_t i = 1; i < 100; ++i) {
+        const std::uint64_t now = i * 16'000 + (i % 2) * 3'000;  // jitter
+        EXPECT_EQ(pacer.shown_at(now), now);
+    }
+}
+
+TEST(RefreshPacer, KeepsTheRateWhereNothingWaits) {
+    RefreshPacer pacer(16'000, false);
+    std::uint64_t now = 1'000'000;
+    std::uint64_t last = 0;
+    for (int i = 0; i < 100; ++i) {
+        const std::uint64_t at = pacer.shown_at(now);
+        if (i > 10) {
+            EXPECT_EQ(at - last, 16'000U);
+        }
+        last = at;
+        now = at + 1'000;  // drawn at once after the last was told of
+    }
+    now += 1'000'000;  // a pause is not made up for
+    EXPECT_EQ(pacer.shown_at(now), now);
+}
+
+TEST(RefreshPacer, ZeroIsAtOnce) {
+    RefreshPacer pacer(0, true);
+    for (std::uint64_t now = 1; now < 50; ++now) EXPECT_EQ(pacer.shown_at(now), now);
+}
+
+TEST(SizeWishes, TheUserResizes) {
+    SizeWishes wishes;
+    EXPECT_TRUE(wishes.frame_resized({320, 240}));    // the first frame makes the window
+    EXPECT_FALSE(wishes.window_resized({320, 240}));  // and the window is as it wanted
+    EXPECT_TRUE(wishes.window_resized({330, 240}));
+    EXPECT_TRUE(wishes.window_resized({340, 240}));
+    EXPECT_FALSE(wishes.window_resized({340, 240}));
+    // The app lags behind: its frames do not pull the window back.
+    EXPECT_FALSE(wishes.frame_resized({330, 240}));
+    EXPECT_FALSE(wishes.frame_resized({340, 240}));
+}
+
+TEST(SizeWishes, TheAppResizes) {
+    SizeWishes wishes;
+    EXPECT_TRUE(wishes.frame_resized({320, 240}));
+    EXPECT_FALSE(wishes.window_resized({320, 240}));
+    EXPECT_TRUE(wishes.frame_resized({480, 360}));
+    EXPECT_FALSE(wishes.window_resized({480, 360}));
+    // It skips a wish, or has a mind of its own.
+    EXPECT_TRUE(wishes.window_resized({500, 360}));
+    EXPECT_TRUE(wishes.frame_resized({400, 300}));
+}
+
+TEST(StreamRecord, CountsWhatWasSkippedAndLost) {
+    StreamRecord record;
+    consumer::Frame frame;
+    const auto receive = [&](std::uint64_t serial, std::uint64_t count, std::uint64_t now) {
+        frame.serial = serial;
+        frame.presented_count = count;
+        frame.called_ns = now - 5'000;
+        record.received(frame, now);
+    };
+    receive(11, 11, 1'000'000'000);  // ten frames before we came
+    receive(12, 12, 1'100'000'000);
+    receive(15, 15, 1'200'000'000);
+    EXPECT_EQ(record.frames_presented, 15U);
+    EXPECT_EQ(record.frames_received, 3U);
+    EXPECT_EQ(record.frames_skipped, 2U);
+    EXPECT_EQ(record.serials_lost, 2U);
+    EXPECT_NEAR(record.frames_per_second(), 10, 0.01);
+    EXPECT_EQ(record.present_to_received.microseconds().p99, 5.0);
+    record.reattached();  // a new broker counts from one
+    receive(16, 1, 1'300'000'000);
+    EXPECT_EQ(record.frames_presented, 16U);
+    EXPECT_EQ(record.frames_skipped, 2U);
+}
+
+TEST(Durations, Percentiles) {
+    Durations durations;
+    EXPECT_EQ(durations.microseconds().max, 0);
+    for (std::uint64_t us = 1; us <= 100; ++us) durations.add(us * 1000);
+    EXPECT_EQ(durations.microseconds().p50, 50);
+    EXPECT_EQ(durations.microseconds().p99, 99);
+    EXPECT_EQ(durations.microseconds().max, 100);
+}
+
+}  // namespace
+}  // namespace vdmabuf::viewer

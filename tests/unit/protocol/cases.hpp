@@ -39,7 +39,7 @@ void check_envelope(const Message& good, Decode decode) {
         std::memcpy(honest.data() + 4, &claim, sizeof claim);
         ASSERT_FALSE(decode(honest)) << size;
     }
-    for (const std::size_t more : {1, 8, 4096}) {
+    for (const std::size_t more : {1u, 8u, 4096u}) {
         auto longer = bytes;
         longer.resize(bytes.size() + more);
         EXPECT_FALSE(decode(longer));
@@ -47,7 +47,7 @@ void check_envelope(const Message& good, Decode decode) {
         std::memcpy(longer.data() + 4, &claim, sizeof claim);
         EXPECT_FALSE(decode(longer));
     }
-    for (const std::size_t at : {0, 1, 2, 3, 4, 5, 6, 7}) {
+    for (std::size_t at = 0; at < 8; ++at) {
         auto wrong = bytes;
         wrong[at] ^= std::byte{1};
         EXPECT_FALSE(decode(wrong)) << "byte " << at;

@@ -25,7 +25,8 @@ class HandleTable {
 
     T* find(std::uint64_t key) const noexcept {
         const Table* table = table_.load(std::memory_order_acquire);
-        if (!table) return nullptr;
+        // VK_NULL_HANDLE is looked up too, and would be found in an empty entry.
+        if (!table || key == kEmpty || key == kGone) return nullptr;
         for (std::size_t i = first(key, *table);; i = (i + 1) & table->mask) {
             const std::uint64_t found = table->entries[i].key.load(std::memory_order_acquire);
             if (found == key) return table->entries[i].value.load(std::memory_order_acquire);
@@ -44,7 +45,7 @@ class HandleTable {
     T* erase(std::uint64_t key) noexcept {
         const std::lock_guard lock(mutex_);
         Table* table = table_.load(std::memory_order_relaxed);
-        if (!table) return nullptr;
+        if (!table || key == kEmpty || key == kGone) return nullptr;
         std::size_t i = first(key, *table);
         for (;; i = (i + 1) & table->mask) {
             const std::uint64_t found = table->entries[i].key.load(std::memory_order_relaxed);

@@ -31,6 +31,21 @@ TEST(HandleTableTest, FindsWhatIsThere) {
     EXPECT_EQ(table.find(16), nullptr);
 }
 
+// VK_NULL_HANDLE (oldSwapchain of most apps) must not lead to an object that has gone.
+TEST(HandleTableTest, NoHandleIsNothing) {
+    HandleTable<int> table;
+    int value = 1;
+    for (std::uint64_t key = 64; key <= 64 * 8; key += 64) table.insert(key, &value);
+    for (std::uint64_t key = 64; key <= 64 * 8; key += 64) EXPECT_EQ(table.erase(key), &value);
+    for (const std::uint64_t none : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+        EXPECT_EQ(table.find(none), nullptr);
+        EXPECT_EQ(table.erase(none), nullptr);
+    }
+    table.insert(64, &value);
+    EXPECT_EQ(table.find(64), &value);
+    table.clear();
+}
+
 // Against std::map, over growth, gaps and reuse.
 TEST(HandleTableTest, AgreesWithAMap) {
     HandleTable<int> table;

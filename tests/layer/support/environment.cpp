@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/layer/support/environment.hpp"
 
+#include <dlfcn.h>
+
 #include <cstdlib>
 #include <filesystem>
 
@@ -22,9 +24,20 @@ void choose_driver() {
     }
 }
 
+// A library that was unloaded has no name when LeakSanitizer looks for whom to blame at the end.
+void keep_loaded() {
+#ifdef __SANITIZE_ADDRESS__
+    for (const char* name : {"libvulkan_lvp.so", "libVkLayer_khronos_validation.so",
+                             "libVkLayer_MESA_device_select.so"}) {
+        (void)::dlopen(name, RTLD_LAZY | RTLD_NODELETE);
+    }
+#endif
+}
+
 }  // namespace
 
 void set_environment(Layer layer, const std::string& producer_socket) {
+    keep_loaded();
     choose_driver();
     ::setenv("XDG_DATA_DIRS", VDMABUF_TEST_MANIFESTS ":/usr/local/share:/usr/share", 1);
     ::setenv("VDMABUF_ENDPOINT", ("unix:" + producer_socket).c_str(), 1);

@@ -4,14 +4,14 @@
 // the test program itself: out of a static library the linker would not take it.
 extern "C" {
 
-const char* __tsan_default_suppressions();
+__attribute__((visibility("default"))) const char* __tsan_default_suppressions();
 const char* __tsan_default_suppressions() {
     return "race:libVkLayer_khronos_validation.so\n"
            "race:libvulkan_lvp.so\n"
            "race:libLLVM\n";
 }
 
-const char* __lsan_default_suppressions();
+__attribute__((visibility("default"))) const char* __lsan_default_suppressions();
 const char* __lsan_default_suppressions() {
     return "leak:libVkLayer_khronos_validation.so\n"
            "leak:libvulkan_lvp.so\n"

@@ -128,9 +128,9 @@ void test_mmap() {
     // Taken out of the page table, not out of the buffer.
     EXPECT_ERRNO(::madvise(first.at, size, MADV_DONTNEED), 0);
     EXPECT(first.bytes()[300 * 4096] == static_cast<unsigned char>(300));
-    for (const std::uint64_t flags :
+    for (const int flags :
          {DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW}) {
-        dma_buf_sync sync{flags};
+        dma_buf_sync sync{static_cast<std::uint64_t>(flags)};
         EXPECT_ERRNO(::ioctl(buffer, DMA_BUF_IOCTL_SYNC, &sync), 0);
     }
 }

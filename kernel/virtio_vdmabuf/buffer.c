@@ -109,8 +109,7 @@ static void buffer_free(struct kref *ref)
 			cond_resched();
 	}
 	kvfree(buf->pages);
-	vdmabuf_budget_give(&ch->vd->budget, buf->size);
-	vdmabuf_budget_give(&ch->budget, buf->size);
+	vdmabuf_channel_refund(ch, buf->size);
 	mutex_destroy(&buf->lock);
 	kfree(buf);
 	vdmabuf_channel_put(ch);
@@ -312,24 +311,16 @@ static const struct dma_buf_ops buffer_ops = {
 struct dma_buf *vdmabuf_buffer_alloc(struct vdmabuf_channel *ch, u64 size)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
-	struct vdmabuf_limits *limits = &ch->vd->limits;
 	struct vdmabuf_buffer *buf;
 	struct dma_buf *dmabuf;
 	size_t i;
 	int ret;
 
-	if (!vdmabuf_budget_take(&ch->budget, size, limits->channel_buffers,
-				 limits->channel_bytes))
+	if (!vdmabuf_channel_charge(ch, size))
 		return ERR_PTR(-EDQUOT);
-	if (!vdmabuf_budget_take(&ch->vd->budget, size, limits->max_buffers,
-				 limits->max_total_bytes)) {
-		vdmabuf_budget_give(&ch->budget, size);
-		return ERR_PTR(-EDQUOT);
-	}
 	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
 	if (!buf) {
-		vdmabuf_budget_give(&ch->vd->budget, size);
-		vdmabuf_budget_give(&ch->budget, size);
+		vdmabuf_channel_refund(ch, size);
 		return ERR_PTR(-ENOMEM);
 	}
 	kref_init(&buf->ref);
@@ -367,20 +358,14 @@ fail:
 	return ERR_PTR(ret);
 }
 
-/* The buffer behind a dmabuf of this driver, with a reference. */
-struct vdmabuf_buffer *vdmabuf_buffer_from_fd(int fd)
+/* The buffer behind a dmabuf of this driver, with a reference, else NULL. */
+struct vdmabuf_buffer *vdmabuf_buffer_of(struct dma_buf *dmabuf)
 {
 	struct vdmabuf_buffer *buf;
-	struct dma_buf *dmabuf = dma_buf_get(fd);
 
-	if (IS_ERR(dmabuf))
-		return ERR_PTR(-EBADF);
-	if (dmabuf->ops == &buffer_ops) {
-		buf = dmabuf->priv;
-		kref_get(&buf->ref);
-	} else {
-		buf = ERR_PTR(-EOPNOTSUPP);
-	}
-	dma_buf_put(dmabuf);
+	if (dmabuf->ops != &buffer_ops)
+		return NULL;
+	buf = dmabuf->priv;
+	kref_get(&buf->ref);
 	return buf;
 }

@@ -55,6 +55,28 @@ void vdmabuf_channel_get(struct vdmabuf_channel *ch)
 	kref_get(&ch->ref);
 }
 
+/* Takes a buffer out of the limits of channel and device, if they allow it. */
+bool vdmabuf_channel_charge(struct vdmabuf_channel *ch, u64 size)
+{
+	struct vdmabuf_limits *limits = &ch->vd->limits;
+
+	if (!vdmabuf_budget_take(&ch->budget, size, limits->channel_buffers,
+				 limits->channel_bytes))
+		return false;
+	if (!vdmabuf_budget_take(&ch->vd->budget, size, limits->max_buffers,
+				 limits->max_total_bytes)) {
+		vdmabuf_budget_give(&ch->budget, size);
+		return false;
+	}
+	return true;
+}
+
+void vdmabuf_channel_refund(struct vdmabuf_channel *ch, u64 size)
+{
+	vdmabuf_budget_give(&ch->vd->budget, size);
+	vdmabuf_budget_give(&ch->budget, size);
+}
+
 static void drop_events(struct vdmabuf_channel *ch)
 {
 	struct vdmabuf_queued_event *event, *next;
@@ -513,7 +535,7 @@ static int ioctl_share(struct vdmabuf_channel *ch, void __user *arg, unsigned in
 
 	/* The answer first, so that nothing can fail once the host knows. */
 	memcpy(args.id, share->id, sizeof(args.id));
-	args.nr_runs = share->buf->nr_runs;
+	args.nr_runs = share->nr_runs;
 	if (copy_to_user(arg, &args, sizeof(args))) {
 		vdmabuf_share_put(share);
 		return -EFAULT;

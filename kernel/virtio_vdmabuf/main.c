@@ -175,6 +175,7 @@ static int vdmabuf_probe(struct virtio_device *vdev)
 	vd->dev.class = &vdmabuf_class;
 	vd->dev.parent = &vdev->dev;
 	vd->dev.release = vdmabuf_device_release;
+	vdmabuf_foreign_probe(vd);
 
 	ret = read_config(vd);
 	if (ret)
@@ -279,9 +280,12 @@ static int __init vdmabuf_init(void)
 {
 	int ret;
 
-	ret = class_register(&vdmabuf_class);
+	ret = vdmabuf_foreign_init();
 	if (ret)
 		return ret;
+	ret = class_register(&vdmabuf_class);
+	if (ret)
+		goto fail_foreign;
 	ret = alloc_chrdev_region(&vdmabuf_devt, 0, VDMABUF_MINORS, "vdmabuf");
 	if (ret)
 		goto fail_class;
@@ -294,6 +298,8 @@ fail_region:
 	unregister_chrdev_region(vdmabuf_devt, VDMABUF_MINORS);
 fail_class:
 	class_unregister(&vdmabuf_class);
+fail_foreign:
+	vdmabuf_foreign_exit();
 	return ret;
 }
 module_init(vdmabuf_init);
@@ -301,6 +307,8 @@ module_init(vdmabuf_init);
 static void __exit vdmabuf_exit(void)
 {
 	unregister_virtio_driver(&vdmabuf_driver);
+	/* What is given back now may be the last that holds a device. */
+	vdmabuf_foreign_exit();
 	unregister_chrdev_region(vdmabuf_devt, VDMABUF_MINORS);
 	class_unregister(&vdmabuf_class);
 	ida_destroy(&vdmabuf_minors);

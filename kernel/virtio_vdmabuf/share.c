@@ -15,7 +15,10 @@ static void share_free(struct kref *ref)
 {
 	struct vdmabuf_shared *share = container_of(ref, struct vdmabuf_shared, ref);
 
-	vdmabuf_buffer_put(share->buf);
+	if (share->buf)
+		vdmabuf_buffer_put(share->buf);
+	if (share->foreign)
+		vdmabuf_foreign_release(share->foreign);
 	vdmabuf_channel_put(share->ch);
 	kfree(share);
 }
@@ -97,30 +100,52 @@ static int share_destroy(struct vdmabuf_shared *share)
 	return ret;
 }
 
+/* Makes the pages of a dmabuf stay until the share ends. */
+static int share_hold(struct vdmabuf_shared *share, struct dma_buf *dmabuf)
+{
+	struct vdmabuf_limits *limits = &share->ch->vd->limits;
+	struct vdmabuf_foreign *foreign;
+
+	if (dmabuf->size > limits->max_buffer_bytes)
+		return -EDQUOT;
+	share->size = dmabuf->size;
+	share->buf = vdmabuf_buffer_of(dmabuf);
+	if (share->buf) {
+		share->nr_runs = share->buf->nr_runs;
+	} else {
+		foreign = vdmabuf_foreign_attach(share->ch, dmabuf, &share->nr_runs);
+		if (IS_ERR(foreign))
+			return PTR_ERR(foreign);
+		share->foreign = foreign;
+	}
+	return share->nr_runs > limits->max_runs ? -EDQUOT : 0;
+}
+
 struct vdmabuf_shared *vdmabuf_share_alloc(struct vdmabuf_channel *ch, int fd)
 {
-	struct vdmabuf_limits *limits = &ch->vd->limits;
 	struct virtio_vdmabuf_buffer_destroy *cmd;
 	struct vdmabuf_shared *share;
-	struct vdmabuf_buffer *buf;
+	struct dma_buf *dmabuf;
+	int ret;
 
-	buf = vdmabuf_buffer_from_fd(fd);
-	if (IS_ERR(buf))
-		return ERR_CAST(buf);
-	if (buf->nr_runs > limits->max_runs || buf->size > limits->max_buffer_bytes) {
-		vdmabuf_buffer_put(buf);
-		return ERR_PTR(-EDQUOT);
-	}
+	dmabuf = dma_buf_get(fd);
+	if (IS_ERR(dmabuf))
+		return ERR_PTR(-EBADF);
 	share = kzalloc(sizeof(*share), GFP_KERNEL_ACCOUNT);
 	if (!share) {
-		vdmabuf_buffer_put(buf);
+		dma_buf_put(dmabuf);
 		return ERR_PTR(-ENOMEM);
 	}
 	INIT_LIST_HEAD(&share->node);
 	kref_init(&share->ref);
 	vdmabuf_channel_get(ch);
 	share->ch = ch;
-	share->buf = buf;
+	ret = share_hold(share, dmabuf);
+	dma_buf_put(dmabuf);
+	if (ret) {
+		vdmabuf_share_put(share);
+		return ERR_PTR(ret);
+	}
 	share->state = VDMABUF_SHARE_CREATING;
 	do {
 		get_random_bytes(share->id, sizeof(share->id));
@@ -135,12 +160,11 @@ struct vdmabuf_shared *vdmabuf_share_alloc(struct vdmabuf_channel *ch, int fd)
 
 struct vdmabuf_call *vdmabuf_share_create_call(struct vdmabuf_shared *share)
 {
-	struct vdmabuf_buffer *buf = share->buf;
 	struct virtio_vdmabuf_buffer_create cmd = {};
 	struct vdmabuf_call *call;
 	size_t size;
 
-	size = struct_size(&cmd, runs, buf->nr_runs);
+	size = struct_size(&cmd, runs, share->nr_runs);
 	call = vdmabuf_call_alloc(share->ch->vd, size);
 	if (!call)
 		return NULL;
@@ -148,10 +172,13 @@ struct vdmabuf_call *vdmabuf_share_create_call(struct vdmabuf_shared *share)
 	cmd.hdr.size = cpu_to_le32(size);
 	cmd.hdr.channel = cpu_to_le32(share->ch->number);
 	memcpy(cmd.id, share->id, sizeof(cmd.id));
-	cmd.size = cpu_to_le64(buf->size);
-	cmd.nr_runs = cpu_to_le32(buf->nr_runs);
+	cmd.size = cpu_to_le64(share->size);
+	cmd.nr_runs = cpu_to_le32(share->nr_runs);
 	vdmabuf_call_put_bytes(call, &cmd, sizeof(cmd));
-	vdmabuf_buffer_put_runs(buf, call);
+	if (share->buf)
+		vdmabuf_buffer_put_runs(share->buf, call);
+	else
+		vdmabuf_foreign_put_runs(share->foreign, call);
 	return call;
 }
 
@@ -175,6 +202,13 @@ static void share_abort(struct vdmabuf_shared *share, bool refused)
 	vdmabuf_channel_put(ch);
 }
 
+static bool same_buffer(struct vdmabuf_shared *a, struct vdmabuf_shared *b)
+{
+	if (a->buf || b->buf)
+		return a->buf == b->buf;
+	return vdmabuf_foreign_dmabuf(a->foreign) == vdmabuf_foreign_dmabuf(b->foreign);
+}
+
 static int share_enter(struct vdmabuf_channel *ch, struct vdmabuf_shared *share)
 {
 	struct vdmabuf_shared *other;
@@ -185,7 +219,7 @@ static int share_enter(struct vdmabuf_channel *ch, struct vdmabuf_shared *share)
 	if (ret)
 		return ret;
 	list_for_each_entry(other, &ch->shares, node) {
-		if (other->buf == share->buf && other->state <= VDMABUF_SHARE_LIVE)
+		if (other->state <= VDMABUF_SHARE_LIVE && same_buffer(other, share))
 			return -EEXIST;
 	}
 	if (ch->nr_shares >= ch->vd->limits.channel_buffers)

@@ -8,7 +8,9 @@
  *   vdmabuf_channel  one open file; held by the file, by the host's knowledge
  *                    of it (vd->channels) and by its buffers and shares
  *   vdmabuf_buffer   pages; held by their dmabuf and by every share
- *   vdmabuf_share    a buffer that the host may see; leaves ch->shares when the
+ *   vdmabuf_foreign  a dmabuf of another driver, attached, pinned and mapped;
+ *                    held by one share
+ *   vdmabuf_shared   a buffer that the host may see; leaves ch->shares when the
  *                    host has let go of it, never before
  *
  * Locks, outermost first
@@ -18,6 +20,8 @@
  *   ch->lock         messages and events; taken in interrupts
  *   vd->lock         command queue, generation, gone; taken in interrupts
  * A fence's lock is never taken under any of them, and its callback takes none.
+ * Nor is the reservation lock of a foreign dmabuf, whose exporter may call us
+ * with it held.
  */
 #ifndef VDMABUF_H
 #define VDMABUF_H
@@ -109,6 +113,8 @@ struct vdmabuf_device {
 	struct virtio_device *vdev;
 	struct vdmabuf_limits limits;
 	struct vdmabuf_budget budget;
+	struct device_dma_parameters dma_parms;
+	bool foreign; /* dmabufs of other drivers can be shared */
 
 	spinlock_t lock; /* the command queue and the flags up to generation */
 	struct virtqueue *commands;
@@ -158,15 +164,16 @@ enum vdmabuf_share_state {
 	VDMABUF_SHARE_PARKED, /* kept until the device is reset */
 };
 
-/*
- * Today a share pins pages of this driver. A dmabuf of somebody else would hang
- * here as an attachment instead of a buffer.
- */
+struct vdmabuf_foreign;
+
 struct vdmabuf_shared {
 	struct list_head node; /* ch->shares */
 	struct kref ref; /* the list, and whoever waits for its end */
 	struct vdmabuf_channel *ch;
-	struct vdmabuf_buffer *buf;
+	struct vdmabuf_buffer *buf; /* of this driver, else NULL */
+	struct vdmabuf_foreign *foreign; /* of another one, else NULL */
+	u64 size;
+	unsigned int nr_runs;
 	enum vdmabuf_share_state state;
 	bool released; /* BUFFER_RELEASED came before the answer */
 	bool settled; /* BUFFER_DESTROY is answered */
@@ -275,6 +282,8 @@ int vdmabuf_status_to_errno(u32 status);
 /* ---- channel.c ----------------------------------------------------------- */
 
 struct vdmabuf_channel *vdmabuf_channel_find(struct vdmabuf_device *vd, u32 number);
+bool vdmabuf_channel_charge(struct vdmabuf_channel *ch, u64 size);
+void vdmabuf_channel_refund(struct vdmabuf_channel *ch, u64 size);
 struct vdmabuf_channel *vdmabuf_channel_next(struct vdmabuf_device *vd,
 					     unsigned long *index);
 void vdmabuf_channel_get(struct vdmabuf_channel *ch);
@@ -319,8 +328,19 @@ void vdmabuf_share_released(struct vdmabuf_channel *ch, const u8 *id);
 /* ---- buffer.c ------------------------------------------------------------ */
 
 struct dma_buf *vdmabuf_buffer_alloc(struct vdmabuf_channel *ch, u64 size);
-struct vdmabuf_buffer *vdmabuf_buffer_from_fd(int fd);
+struct vdmabuf_buffer *vdmabuf_buffer_of(struct dma_buf *dmabuf);
 void vdmabuf_buffer_put(struct vdmabuf_buffer *buf);
 void vdmabuf_buffer_put_runs(struct vdmabuf_buffer *buf, struct vdmabuf_call *call);
+
+/* ---- foreign.c ----------------------------------------------------------- */
+
+int vdmabuf_foreign_init(void);
+void vdmabuf_foreign_exit(void);
+void vdmabuf_foreign_probe(struct vdmabuf_device *vd);
+struct vdmabuf_foreign *vdmabuf_foreign_attach(struct vdmabuf_channel *ch, struct dma_buf *dmabuf,
+					       unsigned int *nr_runs);
+struct dma_buf *vdmabuf_foreign_dmabuf(struct vdmabuf_foreign *foreign);
+void vdmabuf_foreign_put_runs(struct vdmabuf_foreign *foreign, struct vdmabuf_call *call);
+void vdmabuf_foreign_release(struct vdmabuf_foreign *foreign);
 
 #endif /* VDMABUF_H */

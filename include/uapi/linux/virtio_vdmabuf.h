@@ -216,13 +216,21 @@ struct vdmabuf_alloc {
 };
 
 /*
- * SHARE: lets the host see the pages of a dmabuf, under an id that is random.
- * Sharing the same dmabuf again on the same channel fails with EEXIST. The
- * pages stay allocated until the host has let go of them, whatever becomes of
- * the descriptor. Errors: EBADF (not a dmabuf), EOPNOTSUPP (not a dmabuf of
- * this driver), EDQUOT, ENODEV (device gone), ETIMEDOUT (host does not
- * answer), EINTR, EPIPE (the host closed the channel), ESTALE (read the RESYNC
- * event first), EPROTO (the host answers nonsense).
+ * SHARE: lets the host see the pages of a dmabuf, of this driver or of another
+ * one, under an id that is random. Sharing the same dmabuf again on the same
+ * channel fails with EEXIST. The pages stay allocated, and those of another
+ * driver pinned where they are, until the host has let go of them, whatever
+ * becomes of the descriptor. Buffers of others count against the limits of this
+ * channel for so long. The host sees what is in the pages; when they are ready
+ * is for SEND's fence to say.
+ *
+ * Errors: EBADF (not a dmabuf), EOPNOTSUPP (its exporter cannot bring it to
+ * system memory and keep it there, it has no whole pages, or DMA addresses are
+ * not the host's, as behind an IOMMU or bounce buffers), EDQUOT (limits of the
+ * channel, the device or the host; too many runs), ENOMEM, ENODEV (device
+ * gone), ETIMEDOUT (the host does not answer, or the exporter is not done
+ * moving it), EINTR, EPIPE (the host closed the channel), ESTALE (read the
+ * RESYNC event first), EPROTO (the host answers nonsense).
  */
 struct vdmabuf_share {
 	__s32 fd; /* in: dmabuf */

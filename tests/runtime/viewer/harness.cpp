@@ -256,7 +256,8 @@ void Scene::click_close(const std::string& title) const {
         event.data.data32[0] = atom(x, "WM_DELETE_WINDOW");
         xcb_send_event(x, 0, window, XCB_EVENT_MASK_NO_EVENT,
                        reinterpret_cast<const char*>(&event));
-        xcb_flush(x);
+        // The answer says that the server has had the event before this connection ends.
+        std::free(xcb_get_input_focus_reply(x, xcb_get_input_focus(x), nullptr));
     });
 }
 

@@ -259,7 +259,7 @@ struct vdmabuf_unshare {
  * EPIPE (the host closed the channel), ESTALE (read the RESYNC event first),
  * ETIMEDOUT (no room for too long).
  */
-#define VDMABUF_SEND_FENCE (1u << 0) /* in_fence is a sync_file */
+#define VDMABUF_SEND_FENCE 0x1u /* in_fence is a sync_file */
 
 struct vdmabuf_send {
 	__u64 data; /* in: address of the message */

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "layer/formats.hpp"
 
+#include "runtime/common/drm_format.hpp"
+
 namespace vdmabuf::layer {
 namespace {
 
-constexpr std::uint32_t fourcc(char a, char b, char c, char d) {
-    return static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b) << 8 |
-           static_cast<std::uint32_t>(c) << 16 | static_cast<std::uint32_t>(d) << 24;
-}
-// drm_fourcc.h; the names give the components from the highest bit down.
-constexpr std::uint32_t kArgb8888 = fourcc('A', 'R', '2', '4');
-constexpr std::uint32_t kAbgr8888 = fourcc('A', 'B', '2', '4');
+// The names give the components from the highest bit down.
+constexpr std::uint32_t kArgb8888 = fourcc_of("AR24");
+constexpr std::uint32_t kAbgr8888 = fourcc_of("AB24");
 
 // UNORM and SRGB hold the same bytes: what lies in the pages is encoded for the screen in both.
 constexpr Format kFormats[] = {

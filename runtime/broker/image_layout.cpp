@@ -9,24 +9,15 @@ namespace vdmabuf::broker {
 namespace {
 
 constexpr std::array kFormats = {
-    Format{fourcc("XR24"), 4}, Format{fourcc("AR24"), 4}, Format{fourcc("XB24"), 4},
-    Format{fourcc("AB24"), 4}, Format{fourcc("AR30"), 4}, Format{fourcc("AB30"), 4},
-    Format{fourcc("XR30"), 4}, Format{fourcc("XB30"), 4}, Format{fourcc("AB4H"), 8},
-    Format{fourcc("RG16"), 2},
+    Format{fourcc_of("XR24"), 4}, Format{fourcc_of("AR24"), 4}, Format{fourcc_of("XB24"), 4},
+    Format{fourcc_of("AB24"), 4}, Format{fourcc_of("AR30"), 4}, Format{fourcc_of("AB30"), 4},
+    Format{fourcc_of("XR30"), 4}, Format{fourcc_of("XB30"), 4}, Format{fourcc_of("AB4H"), 8},
+    Format{fourcc_of("RG16"), 2},
 };
 static_assert(kFormats.size() <= stream::kMaxFormats);
 
 Error bad(std::string text) {
     return Error{EINVAL, "image: " + std::move(text)};
-}
-
-std::string name_of(std::uint32_t code) {
-    char text[5] = {};
-    for (int i = 0; i < 4; ++i) {
-        const auto c = static_cast<char>(code >> (8 * i) & 0xFF);
-        text[i] = c >= 0x20 && c < 0x7F ? c : '?';
-    }
-    return text;
 }
 
 }  // namespace
@@ -40,7 +31,7 @@ Status check_layout(const stream::StreamImage& image, std::uint64_t buffer_size)
         return known.fourcc == image.fourcc;
     });
     if (format == kFormats.end()) {
-        return bad("format '" + name_of(image.fourcc) + "' is not among those of WELCOME");
+        return bad("format '" + fourcc_name(image.fourcc) + "' is not among those of WELCOME");
     }
     if (image.modifier != kModifierLinear) return bad("only the LINEAR modifier is served");
     if (image.plane_count != 1) return bad("the format has one plane");

@@ -4,20 +4,11 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/common/drm_format.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
 
 namespace vdmabuf::broker {
-
-constexpr std::uint64_t kModifierLinear = 0;  // DRM_FORMAT_MOD_LINEAR
-
-// DRM_FORMAT_*: fourcc("XR24").
-constexpr std::uint32_t fourcc(const char (&code)[5]) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(code[0])) |
-           static_cast<std::uint32_t>(static_cast<unsigned char>(code[1])) << 8 |
-           static_cast<std::uint32_t>(static_cast<unsigned char>(code[2])) << 16 |
-           static_cast<std::uint32_t>(static_cast<unsigned char>(code[3])) << 24;
-}
 
 struct Format {
     std::uint32_t fourcc = 0;

@@ -8,9 +8,7 @@
 namespace vdmabuf::consumer {
 namespace {
 
-bool terminated(std::span<const char> field) {
-    return std::find(field.begin(), field.end(), '\0') != field.end();
-}
+using wire::terminated;
 
 const char* check(const Hello& m) {
     if (m.version_min == 0 || m.version_min > m.version_max) return "HELLO versions";
@@ -127,23 +125,14 @@ const char* to_string(ImportPath path) {
 }
 
 Result<Type> type_of(std::span<const std::byte> bytes) {
-    auto type = stream::type_of(bytes);  // same header
+    auto type = wire::type_of(bytes);
     if (!type) return type.error();
     return static_cast<Type>(*type);
 }
 
 template <typename Message>
 Result<Message> decode(std::span<const std::byte> bytes) {
-    const auto bad = [](const char* what) {
-        return Error{EBADMSG, std::string("malformed message: ") + what};
-    };
-    if (bytes.size() != sizeof(Message)) return bad("wrong size for its type");
-    Message message{};
-    std::memcpy(&message, bytes.data(), sizeof message);
-    if (message.header.type != static_cast<std::uint32_t>(Message::kType)) return bad("wrong type");
-    if (message.header.size != sizeof(Message)) return bad("size field does not match");
-    if (const char* field = check(message)) return bad(field);
-    return message;
+    return wire::decode<Message>(bytes, [](const Message& message) { return check(message); });
 }
 
 template Result<Hello> decode(std::span<const std::byte>);

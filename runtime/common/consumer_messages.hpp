@@ -14,7 +14,11 @@
 namespace vdmabuf::consumer {
 
 using stream::BufferId;
-using stream::Header;
+using wire::bytes_of;
+using wire::get_text;
+using wire::Header;
+using wire::make;
+using wire::put_text;
 
 constexpr std::uint16_t kVersionMin = 1;
 constexpr std::uint16_t kVersionMax = 1;
@@ -322,18 +326,6 @@ static_assert(sizeof(Presented) == 48 && sizeof(Configure) == 40 && sizeof(Close
 static_assert(sizeof(Imported) == 192 && sizeof(ImageDone) == 24 && sizeof(Statistics) == 56);
 static_assert(sizeof(Query) == 8 && sizeof(StreamStatus) == 440 && sizeof(ImageStatus) == 240);
 static_assert(sizeof(QueryDone) == 8 && sizeof(ErrorMessage) == 272);
-
-template <typename Message>
-Message make() {
-    Message message{};
-    message.header.type = static_cast<std::uint32_t>(Message::kType);
-    message.header.size = sizeof(Message);
-    return message;
-}
-
-using stream::bytes_of;
-using stream::get_text;
-using stream::put_text;
 
 Result<Type> type_of(std::span<const std::byte> bytes);
 

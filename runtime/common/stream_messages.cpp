@@ -8,13 +8,7 @@
 namespace vdmabuf::stream {
 namespace {
 
-Error bad(const char* what) {
-    return Error{EBADMSG, std::string("malformed message: ") + what};
-}
-
-bool terminated(std::span<const char> field) {
-    return std::find(field.begin(), field.end(), '\0') != field.end();
-}
+using wire::terminated;
 
 bool zero(const BufferId& id) {
     return std::all_of(id.begin(), id.end(), [](std::uint8_t byte) { return byte == 0; });
@@ -143,22 +137,14 @@ const char* check(const ErrorMessage& m) {
 }  // namespace
 
 Result<Type> type_of(std::span<const std::byte> bytes) {
-    Header header{};
-    if (bytes.size() < sizeof header) return bad("shorter than a header");
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.size != bytes.size()) return bad("size field does not match");
-    return static_cast<Type>(header.type);
+    auto type = wire::type_of(bytes);
+    if (!type) return type.error();
+    return static_cast<Type>(*type);
 }
 
 template <typename Message>
 Result<Message> decode(std::span<const std::byte> bytes) {
-    if (bytes.size() != sizeof(Message)) return bad("wrong size for its type");
-    Message message{};
-    std::memcpy(&message, bytes.data(), sizeof message);
-    if (message.header.type != static_cast<std::uint32_t>(Message::kType)) return bad("wrong type");
-    if (message.header.size != sizeof(Message)) return bad("size field does not match");
-    if (const char* field = check(message)) return bad(field);
-    return message;
+    return wire::decode<Message>(bytes, [](const Message& message) { return check(message); });
 }
 
 template Result<Hello> decode(std::span<const std::byte>);
@@ -178,24 +164,5 @@ template Result<Configure> decode(std::span<const std::byte>);
 template Result<Close> decode(std::span<const std::byte>);
 template Result<Ping> decode(std::span<const std::byte>);
 template Result<ErrorMessage> decode(std::span<const std::byte>);
-
-void put_text(std::span<char> field, std::string_view text) {
-    std::size_t length = std::min(text.find('\0'), std::min(text.size(), field.size() - 1));
-    // Not in the middle of a UTF-8 sequence: its continuation bytes are 10xxxxxx.
-    if (length < text.size()) {
-        while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
-    }
-    std::memset(field.data(), 0, field.size());
-    std::memcpy(field.data(), text.data(), length);
-}
-
-std::string get_text(std::span<const char> field) {
-    std::string text(field.begin(), std::find(field.begin(), field.end(), '\0'));
-    for (char& c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F) c = '?';  // no terminal escapes out of a guest
-    }
-    return text;
-}
 
 }  // namespace vdmabuf::stream

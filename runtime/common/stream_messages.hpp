@@ -6,17 +6,14 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "runtime/common/result.hpp"
+#include "runtime/common/wire.hpp"
 
 namespace vdmabuf::stream {
-
-static_assert(std::endian::native == std::endian::little, "the wire format is little-endian");
 
 constexpr std::uint16_t kVersionMin = 1;
 constexpr std::uint16_t kVersionMax = 1;
@@ -56,10 +53,11 @@ enum class Type : std::uint32_t {
     error = 0x88,
 };
 
-struct Header {
-    std::uint32_t type = 0;
-    std::uint32_t size = 0;  // bytes of the message, this header included
-};
+using wire::bytes_of;
+using wire::get_text;
+using wire::Header;
+using wire::make;
+using wire::put_text;
 
 // First message of a producer; again after a RESYNC.
 struct Hello {
@@ -290,20 +288,6 @@ static_assert(sizeof(Presented) == 40 && sizeof(Configure) == 32 && sizeof(Close
 static_assert(sizeof(Ping) == 16 && sizeof(ErrorMessage) == 272);
 static_assert(sizeof(Welcome) <= kMaxMessage);
 
-// A message with its header filled in.
-template <typename Message>
-Message make() {
-    Message message{};
-    message.header.type = static_cast<std::uint32_t>(Message::kType);
-    message.header.size = sizeof(Message);
-    return message;
-}
-
-template <typename Message>
-std::span<const std::byte> bytes_of(const Message& message) {
-    return std::as_bytes(std::span<const Message, 1>(&message, 1));
-}
-
 // Type of a message whose header is sound (size matches the bytes), else EBADMSG.
 Result<Type> type_of(std::span<const std::byte> bytes);
 
@@ -312,10 +296,5 @@ Result<Type> type_of(std::span<const std::byte> bytes);
 // EBADMSG, with the field's name.
 template <typename Message>
 Result<Message> decode(std::span<const std::byte> bytes);
-
-// Copies `text` into a fixed field: cut at a UTF-8 boundary, NUL-terminated, zero-filled.
-void put_text(std::span<char> field, std::string_view text);
-// The text of a fixed field that decode() has checked, with what is not printable replaced.
-std::string get_text(std::span<const char> field);
 
 }  // namespace vdmabuf::stream

@@ -81,13 +81,4 @@ const PixelFormat* find_format(std::uint32_t fourcc) {
     return nullptr;
 }
 
-std::string fourcc_name(std::uint32_t fourcc) {
-    std::string name;
-    for (int shift = 0; shift < 32; shift += 8) {
-        const char c = static_cast<char>(fourcc >> shift & 0xff);
-        name += c >= ' ' && c < 127 ? c : '?';
-    }
-    return name;
-}
-
 }  // namespace vdmabuf::consumer

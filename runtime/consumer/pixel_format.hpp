@@ -5,20 +5,10 @@
 #include <vulkan/vulkan_core.h>
 
 #include <cstdint>
-#include <string>
+
+#include "runtime/common/drm_format.hpp"
 
 namespace vdmabuf::consumer {
-
-// The value of drm_fourcc.h: fourcc_of("XR24") is DRM_FORMAT_XRGB8888.
-constexpr std::uint32_t fourcc_of(const char (&name)[5]) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-        value |= static_cast<std::uint32_t>(static_cast<unsigned char>(name[i])) << (8 * i);
-    }
-    return value;
-}
-
-constexpr std::uint64_t kModifierLinear = 0;  // DRM_FORMAT_MOD_LINEAR
 
 struct PixelFormat {
     std::uint32_t fourcc = 0;  // DRM_FORMAT_*
@@ -31,8 +21,5 @@ struct PixelFormat {
 
 // Null when the format is not known. Valid for ever.
 const PixelFormat* find_format(std::uint32_t fourcc);
-
-// "XR24"
-std::string fourcc_name(std::uint32_t fourcc);
 
 }  // namespace vdmabuf::consumer

@@ -33,7 +33,7 @@ ordered_json image_json(const consumer::ImageStatus& image) {
     json["slot"] = image.slot;
     json["width"] = image.width;
     json["height"] = image.height;
-    json["fourcc"] = consumer::fourcc_name(image.fourcc);
+    json["fourcc"] = fourcc_name(image.fourcc);
     json["modifier"] = image.modifier;
     json["pitch"] = image.pitch;
     json["buffer_size"] = image.buffer_size;
@@ -96,7 +96,7 @@ std::string stream_text(const BrokerState::Stream& stream) {
         text += fmt::format(
             "   image {} in slot {}: {}x{} {}, pitch {}, {} in {} run{}; "
             "rendered by {}, imported by {}",
-            image.image, image.slot, image.width, image.height, consumer::fourcc_name(image.fourcc),
+            image.image, image.slot, image.width, image.height, fourcc_name(image.fourcc),
             image.pitch, size_text(image.buffer_size), image.run_count,
             image.run_count == 1 ? "" : "s", strategy_name(image.strategy), path_name(image.path));
         const std::string reason = get_text(image.reason);

@@ -301,7 +301,7 @@ TEST_F(ConsumerSessionTest, AnImageComesWithItsPagesReadOnly) {
     EXPECT_EQ(got->slot, 7u);
     EXPECT_EQ(got->width, 256u);
     EXPECT_EQ(got->height, 255u);
-    EXPECT_EQ(got->fourcc, fourcc("XR24"));
+    EXPECT_EQ(got->fourcc, fourcc_of("XR24"));
     EXPECT_EQ(got->modifier, 0u);
     EXPECT_EQ(got->flags, stream::kImageOpaque);
     EXPECT_EQ(got->strategy, 1u);

@@ -242,7 +242,7 @@ stream::StreamImage image(std::uint32_t number, std::uint32_t slot, const Buffer
     message.buffer = buffer;
     message.width = 256;
     message.height = 256;
-    message.fourcc = fourcc("XR24");
+    message.fourcc = fourcc_of("XR24");
     message.planes[0].pitch = 1024;
     message.strategy = static_cast<std::uint32_t>(stream::Strategy::host_pointer);
     return message;

@@ -15,7 +15,7 @@ stream::StreamImage image_of(std::uint32_t width, std::uint32_t height, std::uin
     auto image = stream::make<stream::StreamImage>();
     image.width = width;
     image.height = height;
-    image.fourcc = fourcc("XR24");
+    image.fourcc = fourcc_of("XR24");
     image.planes[0].pitch = pitch;
     return image;
 }
@@ -46,7 +46,7 @@ TEST(ImageLayoutTest, EveryFormatOfWelcomeIsTaken) {
 
 TEST(ImageLayoutTest, OthersAreRefusedByName) {
     auto image = image_of(64, 64, 256);
-    image.fourcc = fourcc("NV12");
+    image.fourcc = fourcc_of("NV12");
     const auto status = check_layout(image, 1 << 20);
     ASSERT_FALSE(status);
     EXPECT_NE(status.error().text.find("NV12"), std::string::npos);

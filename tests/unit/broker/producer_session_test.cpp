@@ -62,7 +62,7 @@ TEST_F(ProducerSessionTest, HelloIsAnsweredWithTheFormats) {
         formats.insert(welcome.formats[i].fourcc);
         EXPECT_EQ(welcome.formats[i].modifier, 0u);
     }
-    EXPECT_TRUE(formats.contains(fourcc("XR24")) && formats.contains(fourcc("AB4H")));
+    EXPECT_TRUE(formats.contains(fourcc_of("XR24")) && formats.contains(fourcc_of("AB4H")));
     EXPECT_EQ(formats.size(), 10u);
     EXPECT_TRUE(peer->silent()) << "a producer on this kernel needs no PING";
 }
@@ -284,7 +284,7 @@ TEST_F(ProducerSessionTest, WhatDoesNotFitTheStateIsRefused) {
          }},
         {"unknown format", Type::stream_image,
          [&](SocketPeer& p) {
-             p.send(with(image(1, 5, id_of(1)), [](auto& m) { m.fourcc = fourcc("NV12"); }));
+             p.send(with(image(1, 5, id_of(1)), [](auto& m) { m.fourcc = fourcc_of("NV12"); }));
          }},
         {"tiled", Type::stream_image,
          [&](SocketPeer& p) {

@@ -114,7 +114,7 @@ consumer::Image image_message(const ScatteredBuffer& buffer, std::uint32_t width
     image.image = 1;
     image.width = width;
     image.height = height;
-    image.fourcc = consumer::fourcc_of("XR24");
+    image.fourcc = fourcc_of("XR24");
     image.plane_count = 1;
     image.planes[0] = {offset, pitch};
     image.buffer_size = buffer.size();

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # chain_test.sh DEMO-OPTION... --out DIR: vkcube inside a real guest (or, with --local, on this
-# kernel), through the whole chain by ./demo; the last picture must be the one that the same frame of vkcube gives natively, and no CPU
-# may have copied a pixel.
+# kernel), through the whole chain by ./demo; the last picture must be the one that the same frame
+# of vkcube gives natively, and no CPU may have copied a pixel.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A newer Mesa than the system's, software drivers included, unpacked (not
+# installed) under build/mesa/VERSION; prints the path of a program that runs
+# others with it:
+#   build/mesa/25/run vulkaninfo --summary
+# What is run sees this Mesa and its libraries, in a mount namespace of its own,
+# laid over the system's /usr; nothing else differs, and nothing outside of it
+# changes. That takes root, or a kernel that lets users make namespaces.
+#
+# Usage: scripts/fetch-mesa.sh 25|26
+#        25  of bookworm-backports
+#        26  of trixie-backports, with trixie's libc
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+case ${1:-} in
+  -h | --help) show_help "$0"; exit ;;
+  25) SUITE=bookworm-backports ;;
+  26) SUITE=trixie-backports ;;
+  *) usage_error "a version of Mesa is needed: 25 or 26" ;;
+esac
+VERSION=$1
+ROOT=$BUILD/mesa/$VERSION
+PACKAGES=(mesa-vulkan-drivers libegl-mesa0 libgl1-mesa-dri libgbm1 libglx-mesa0)
+
+# The drivers for this processor, without GPUs: what tests run on.
+write_runner() {
+  cat >"$1" <<'RUNNER'
+#!/bin/sh
+# Written by scripts/fetch-mesa.sh: runs a command with the Mesa beside it.
+here=$(cd "$(dirname "$0")" && pwd -P)
+[ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
+icd=/usr/share/vulkan/icd.d/$(basename "$here"/usr/share/vulkan/icd.d/lvp_icd*.json)
+own=-m
+[ "$(id -u)" = 0 ] || own=-rm
+# Loaders before 1.3.207 know the second name only.
+exec unshare "$own" --propagation private sh -c '
+  mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr || exit 125
+  export VK_DRIVER_FILES="$2" VK_ICD_FILENAMES="$2"
+  shift 2
+  exec "$@"' sh "$here" "$icd" "$@"
+RUNNER
+  chmod +x "$1"
+}
+
+unpack() {
+  local part=$ROOT.part list deb
+  local -a specs debs
+  list=$("$REPO/scripts/apt-suite.sh" "$SUITE" closure "${PACKAGES[@]}")
+  mapfile -t specs <<<"$list"
+  list=$("$REPO/scripts/apt-suite.sh" "$SUITE" download "${specs[@]}")
+  mapfile -t debs <<<"$list"
+  say "unpacking Mesa $VERSION and its libraries (${#debs[@]} packages)"
+  rm -rf "$part"
+  mkdir -p "$part/usr/lib"
+  ln -s usr/lib "$part/lib" # where a package still ships /lib
+  mkdir -p "$part/usr/lib64"
+  ln -s usr/lib64 "$part/lib64"
+  for deb in "${debs[@]}"; do
+    dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$part" \
+      --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
+      --exclude=./etc --exclude=./var --exclude=./usr/share/lintian
+  done
+  write_runner "$part/run"
+  "$part/run" true || die "cannot lay a file system over /usr here; run as root"
+  dpkg-deb -f "$(printf '%s\n' "${debs[@]}" | grep /mesa-vulkan-drivers_)" Version >"$part/release"
+  mkdir -p "$BUILD/mesa"
+  rm -rf "$ROOT"
+  mv "$part" "$ROOT"
+}
+
+need_commands unshare
+mkdir -p "$BUILD/mesa"
+lock "mesa-$VERSION"
+[[ -f $ROOT/release ]] || unpack
+echo "$ROOT/run"

@@ -37,8 +37,8 @@ int badness(VkResult result) {
     }
 }
 
-Swapchain::Damage damage_of(const VkPresentRegionsKHR* regions, std::uint32_t swapchain) {
-    Swapchain::Damage damage;
+Damage damage_of(const VkPresentRegionsKHR* regions, std::uint32_t swapchain) {
+    Damage damage;
     if (!regions || !regions->pRegions || swapchain >= regions->swapchainCount) return damage;
     const VkPresentRegionKHR& region = regions->pRegions[swapchain];
     // Without a list of rectangles, or with too long a one, everything has changed.

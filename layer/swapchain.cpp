@@ -13,12 +13,6 @@
 namespace vdmabuf::layer {
 namespace {
 
-constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
-// How long destroying a swapchain waits for presents that the GPU has not done. Apps may destroy it
-// as soon as their own work is done, so this is short on any GPU that is alive.
-constexpr std::uint64_t kStopNs = 5 * kNsPerSecond;
-constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
-
 stream::PresentMode wire_mode(VkPresentModeKHR mode) {
     switch (mode) {
         case VK_PRESENT_MODE_MAILBOX_KHR:
@@ -108,11 +102,16 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     if (result != VK_SUCCESS) return result;
 
     const auto count = static_cast<std::uint32_t>(images_.size());
-    free_.room.resize(count);
-    pending_.room.resize(count);
+    free_ = Ring<std::uint32_t>(count);
     for (std::uint32_t i = 0; i < count; ++i) free_.push(i);
+    std::vector<PresentWorker::Target> targets;
+    for (const Image& image : images_) {
+        targets.push_back({image.shared.get(), image.fence.get(), image.slot});
+    }
+    worker_.emplace(device_, stream_, mode_, std::move(targets),
+                    static_cast<PresentWorker::Owner&>(*this));
+    worker_->start();
     surface_->add(this);
-    worker_ = Thread("vdmabuf-present", [this] { work(); });
     LOG_INFO("swapchain: %u images of %ux%u, strategy %s", count, extent_.width, extent_.height,
              strategy_->name());
     return VK_SUCCESS;
@@ -207,21 +206,13 @@ VkResult Swapchain::announce() {
 }
 
 Swapchain::~Swapchain() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-        stop_deadline_ns_ = now_ns() + kStopNs;
-    }
-    work_.notify_one();
-    worker_.join();
+    const bool gpu_done = !worker_ || worker_->stop();
     surface_->remove(this);
     if (announced_) {
         for (const Image& image : images_) stream_->remove_image(image.slot);
     }
-    if (stuck_.load()) {
+    if (!gpu_done) {
         // Objects that the GPU may still use are left to it: a leak, in place of a crash.
-        LOG_ERROR("the GPU did not finish a present within %llu s",
-                  static_cast<unsigned long long>(kStopNs / kNsPerSecond));
         (void)new (std::nothrow) std::vector<Image>(std::move(images_));
         (void)new (std::nothrow) std::vector<OwnedCommandPool>(std::move(pools_));
     }
@@ -269,7 +260,7 @@ VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
         if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
         if (failure_ != VK_SUCCESS) return failure_;
         if (retired_) return VK_ERROR_OUT_OF_DATE_KHR;
-        if (free_.count > 0) break;
+        if (free_.count() > 0) break;
         if (late) return timeout_ns == 0 ? VK_NOT_READY : VK_TIMEOUT;
         // The app has them all: nobody could ever end this wait.
         if (for_ever && acquired_ == images_.size()) return VK_TIMEOUT;
@@ -304,7 +295,7 @@ VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& dam
                             PresentWaits& waits) {
     if (index >= images_.size()) return VK_ERROR_OUT_OF_DATE_KHR;  // an app's error
     Image& image = images_[index];
-    Pending pending{index, now_ns(), damage};
+    const PresentJob job{index, now_ns(), damage};
     {
         const std::lock_guard lock(mutex_);
         if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
@@ -327,9 +318,8 @@ VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& dam
         const std::lock_guard lock(mutex_);
         --acquired_;
         image.state = State::presented;
-        pending_.push(pending);
     }
-    work_.notify_one();
+    worker_->push(job);
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
 }
 
@@ -348,60 +338,7 @@ VkSemaphore Swapchain::relay(std::uint32_t index) {
     return relay.get();
 }
 
-void Swapchain::work() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-        work_.wait(lock, [this] { return pending_.count > 0 || stopping_; });
-        if (pending_.count == 0) return;
-        const Pending pending = pending_.pop();
-        lock.unlock();
-        hand_over(pending);
-        lock.lock();
-        if (stuck_.load()) return;
-    }
-}
-
-bool Swapchain::wait_for_gpu(Image& image) {
-    const VkFence fence = image.fence.get();
-    for (;;) {
-        const VkResult result =
-            device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE, kGpuSliceNs);
-        if (result == VK_SUCCESS) break;
-        const std::lock_guard lock(mutex_);
-        if (result != VK_TIMEOUT) {
-            failure_ = VK_ERROR_DEVICE_LOST;
-            return false;
-        }
-        if (stopping_ && now_ns() > stop_deadline_ns_) {
-            stuck_.store(true);
-            return false;
-        }
-    }
-    (void)device_.down().ResetFences(device_.handle(), 1, &fence);
-    return true;
-}
-
-void Swapchain::hand_over(const Pending& pending) {
-    Image& image = images_[pending.index];
-    if (!wait_for_gpu(image)) {
-        free_image(pending.index);
-        return;
-    }
-    if (!stream_) {
-        pace_unseen(pending.index);
-        return;
-    }
-    producer::FrameInfo frame;
-    frame.slot = image.slot;
-    frame.mode = mode_;
-    frame.called_ns = pending.called_ns;
-    frame.gpu_done_ns = now_ns();
-    frame.cpu_copied_bytes = image.shared->finish();
-    frame.damage = std::span(pending.damage.rects.data(), pending.damage.count);
-    (void)stream_->present(frame);
-}
-
-void Swapchain::free_image(std::uint32_t index) {
+void Swapchain::free_image(std::uint32_t index) noexcept {
     {
         const std::lock_guard lock(mutex_);
         if (images_[index].state != State::presented) return;
@@ -415,17 +352,12 @@ void Swapchain::on_release(std::uint32_t slot, std::uint64_t) {
     if (slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
 }
 
-// With nobody to look, an image is "shown" until the next one comes, as on a screen of 60 Hz.
-void Swapchain::pace_unseen(std::uint32_t index) {
-    if (mode_ == stream::PresentMode::fifo) {
-        const std::uint64_t now = now_ns();
-        unseen_next_ns_ = std::max(unseen_next_ns_ + kUnseenFrameNs, now);
-        std::unique_lock lock(mutex_);
-        work_.wait_for(lock, std::chrono::nanoseconds(unseen_next_ns_ - now),
-                       [this] { return stopping_; });
+void Swapchain::device_lost() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        failure_ = VK_ERROR_DEVICE_LOST;
     }
-    if (unseen_shown_ != UINT32_MAX) free_image(unseen_shown_);
-    unseen_shown_ = index;
+    image_free_.notify_all();
 }
 
 void Swapchain::set_private_data(std::uint64_t slot, std::uint64_t data) {

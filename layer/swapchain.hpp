@@ -2,16 +2,18 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "layer/image_strategy.hpp"
+#include "layer/present_worker.hpp"
+#include "layer/ring.hpp"
 #include "layer/surface.hpp"
-#include "layer/thread.hpp"
 
 namespace vdmabuf::layer {
 
@@ -31,7 +33,7 @@ VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, Vk
 // A swapchain of the layer. The app's calls are synchronised by the app (Vulkan marks the swapchain
 // as externally synchronised); with them meet the present worker, which waits for the GPU and hands
 // frames to the host, and the connection's reader thread, which says when images are free.
-class Swapchain final : public producer::StreamListener {
+class Swapchain final : public producer::StreamListener, private PresentWorker::Owner {
   public:
     static VkResult create(Device& device, std::shared_ptr<Surface> surface,
                            const VkSwapchainCreateInfoKHR& info, std::unique_ptr<Swapchain>& out);
@@ -51,10 +53,6 @@ class Swapchain final : public producer::StreamListener {
     // Undoes take(): what the app waits for could not be signalled.
     void give_back(std::uint32_t index);
 
-    struct Damage {
-        std::uint32_t count = 0;  // 0: everything
-        std::array<stream::Rect, stream::kMaxDamage> rects;
-    };
     // One present of the app: performs the waits, unless they are done, and sends the image on its
     // way. A failed present leaves the waits to be done by somebody else.
     VkResult present(Queue& queue, std::uint32_t index, const Damage& damage, PresentWaits& waits);
@@ -83,26 +81,6 @@ class Swapchain final : public producer::StreamListener {
         std::uint32_t slot = 0;                 // of the stream
         State state = State::free;
     };
-    struct Pending {
-        std::uint32_t index = 0;
-        std::uint64_t called_ns = 0;
-        Damage damage;
-    };
-    // A ring that never grows: presenting must not allocate.
-    template <typename T>
-    struct Ring {
-        std::vector<T> room;
-        std::size_t first = 0;
-        std::size_t count = 0;
-        void push(const T& value) { room[(first + count++) % room.size()] = value; }
-        T pop() {
-            const T value = room[first];
-            first = (first + 1) % room.size();
-            --count;
-            return value;
-        }
-    };
-
     Swapchain(Device& device, std::shared_ptr<Surface> surface);
     VkResult init(const VkSwapchainCreateInfoKHR& info);
     VkResult create_images(const VkSwapchainCreateInfoKHR& info);
@@ -111,11 +89,8 @@ class Swapchain final : public producer::StreamListener {
     VkCommandBuffer commands_for(const Image& image, std::uint32_t family) const;
     bool suboptimal() const noexcept;
 
-    void work();
-    bool wait_for_gpu(Image& image);
-    void hand_over(const Pending& pending);
-    void free_image(std::uint32_t index);
-    void pace_unseen(std::uint32_t index);
+    void free_image(std::uint32_t index) noexcept override;
+    void device_lost() noexcept override;
 
     Device& device_;
     const std::shared_ptr<Surface> surface_;
@@ -133,24 +108,15 @@ class Swapchain final : public producer::StreamListener {
     // What the threads share. Held for a few instructions, never during a call to somebody else.
     std::mutex mutex_;
     std::condition_variable image_free_;
-    std::condition_variable work_;
     Ring<std::uint32_t> free_;
-    Ring<Pending> pending_;
     std::uint32_t acquired_ = 0;
     bool retired_ = false;
-    bool stopping_ = false;
-    std::uint64_t stop_deadline_ns_ = 0;
     VkResult failure_ = VK_SUCCESS;  // VK_ERROR_DEVICE_LOST
-
-    std::atomic<bool> stuck_{false};  // the GPU did not finish in time: its objects are left to it
-    // Of the worker alone.
-    std::uint32_t unseen_shown_ = UINT32_MAX;
-    std::uint64_t unseen_next_ns_ = 0;
 
     std::mutex private_mutex_;
     std::unordered_map<std::uint64_t, std::uint64_t> private_data_;
 
-    Thread worker_;
+    std::optional<PresentWorker> worker_;
 };
 
 VKAPI_ATTR VkResult VKAPI_CALL CreateSwapchainKHR(VkDevice device,

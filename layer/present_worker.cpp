@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "layer/present_worker.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
+// How long destroying a swapchain waits for presents that the GPU has not done. Apps may destroy it
+// as soon as their own work is done, so this is short on any GPU that is alive.
+constexpr std::uint64_t kStopNs = 5 * kNsPerSecond;
+constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
+
+}  // namespace
+
+PresentWorker::PresentWorker(const Device& device, producer::Stream* stream,
+                             stream::PresentMode mode, std::vector<Target> targets, Owner& owner)
+    : device_(device),
+      stream_(stream),
+      mode_(mode),
+      targets_(std::move(targets)),
+      owner_(owner),
+      jobs_(targets_.size()) {}
+
+void PresentWorker::start() {
+    thread_ = Thread("vdmabuf-present", [this] { run(); });
+}
+
+void PresentWorker::push(const PresentJob& job) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        jobs_.push(job);
+    }
+    work_.notify_one();
+}
+
+bool PresentWorker::stop() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stop_deadline_ns_ = now_ns() + kStopNs;
+    }
+    work_.notify_one();
+    thread_.join();
+    if (!stuck_.load()) return true;
+    LOG_ERROR("the GPU did not finish a present within %llu s",
+              static_cast<unsigned long long>(kStopNs / kNsPerSecond));
+    return false;
+}
+
+void PresentWorker::run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        work_.wait(lock, [this] { return jobs_.count() > 0 || stopping_; });
+        if (jobs_.count() == 0) return;
+        const PresentJob job = jobs_.pop();
+        lock.unlock();
+        hand_over(job);
+        lock.lock();
+        if (stuck_.load()) return;
+    }
+}
+
+bool PresentWorker::wait_for_gpu(VkFence fence) {
+    for (;;) {
+        const VkResult result =
+            device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE, kGpuSliceNs);
+        if (result == VK_SUCCESS) break;
+        if (result != VK_TIMEOUT) {
+            owner_.device_lost();
+            return false;
+        }
+        const std::lock_guard lock(mutex_);
+        if (stopping_ && now_ns() > stop_deadline_ns_) {
+            stuck_.store(true);
+            return false;
+        }
+    }
+    (void)device_.down().ResetFences(device_.handle(), 1, &fence);
+    return true;
+}
+
+void PresentWorker::hand_over(const PresentJob& job) {
+    const Target& target = targets_[job.index];
+    if (!wait_for_gpu(target.fence)) {
+        owner_.free_image(job.index);
+        return;
+    }
+    if (!stream_) {
+        pace_unseen(job.index);
+        return;
+    }
+    producer::FrameInfo frame;
+    frame.slot = target.slot;
+    frame.mode = mode_;
+    frame.called_ns = job.called_ns;
+    frame.gpu_done_ns = now_ns();
+    frame.cpu_copied_bytes = target.shared->finish();
+    frame.damage = std::span(job.damage.rects.data(), job.damage.count);
+    (void)stream_->present(frame);
+}
+
+// With nobody to look, an image is "shown" until the next one comes, as on a screen of 60 Hz.
+void PresentWorker::pace_unseen(std::uint32_t index) {
+    if (mode_ == stream::PresentMode::fifo) {
+        const std::uint64_t now = now_ns();
+        unseen_next_ns_ = std::max(unseen_next_ns_ + kUnseenFrameNs, now);
+        std::unique_lock lock(mutex_);
+        work_.wait_for(lock, std::chrono::nanoseconds(unseen_next_ns_ - now),
+                       [this] { return stopping_; });
+    }
+    if (unseen_shown_ != UINT32_MAX) owner_.free_image(unseen_shown_);
+    unseen_shown_ = index;
+}
+
+}  // namespace vdmabuf::layer

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// The half of a present that comes after vkQueuePresentKHR has returned: a thread of a swapchain
+// waits for the GPU, does what the strategy leaves to the CPU, and hands the frame to the host.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "layer/image_strategy.hpp"
+#include "layer/ring.hpp"
+#include "layer/thread.hpp"
+
+namespace vdmabuf::layer {
+
+struct Damage {
+    std::uint32_t count = 0;  // 0: everything
+    std::array<stream::Rect, stream::kMaxDamage> rects;
+};
+
+struct PresentJob {
+    std::uint32_t index = 0;  // of the image
+    std::uint64_t called_ns = 0;
+    Damage damage;
+};
+
+class PresentWorker {
+  public:
+    class Owner {
+      public:
+        // The image may be rendered to again.
+        virtual void free_image(std::uint32_t index) noexcept = 0;
+        virtual void device_lost() noexcept = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+    // An image of the swapchain. The fence is that of the submit at present; the worker resets it.
+    struct Target {
+        SharedImage* shared = nullptr;
+        VkFence fence = VK_NULL_HANDLE;
+        std::uint32_t slot = 0;  // of the stream
+    };
+
+    // `stream` is null when nobody sees the frames.
+    PresentWorker(const Device& device, producer::Stream* stream, stream::PresentMode mode,
+                  std::vector<Target> targets, Owner& owner);
+    ~PresentWorker() { (void)stop(); }
+    PresentWorker(const PresentWorker&) = delete;
+    PresentWorker& operator=(const PresentWorker&) = delete;
+
+    void start();  // throws std::system_error when there are no more threads
+    // Never more jobs than images: does not allocate.
+    void push(const PresentJob& job) noexcept;
+    // Hands over what is left, and ends the thread. False when the GPU did not finish in time: the
+    // objects of the swapchain must be left to it.
+    bool stop() noexcept;
+
+  private:
+    void run();
+    bool wait_for_gpu(VkFence fence);
+    void hand_over(const PresentJob& job);
+    void pace_unseen(std::uint32_t index);
+
+    const Device& device_;
+    producer::Stream* const stream_;
+    const stream::PresentMode mode_;
+    const std::vector<Target> targets_;
+    Owner& owner_;
+
+    // Held for a few instructions.
+    std::mutex mutex_;
+    std::condition_variable work_;
+    Ring<PresentJob> jobs_;
+    bool stopping_ = false;
+    std::uint64_t stop_deadline_ns_ = 0;
+
+    std::atomic<bool> stuck_{false};
+    // Of the thread alone.
+    std::uint32_t unseen_shown_ = UINT32_MAX;
+    std::uint64_t unseen_next_ns_ = 0;
+
+    Thread thread_;
+};
+
+}  // namespace vdmabuf::layer

@@ -12,7 +12,7 @@ constexpr std::array kFormats = {
     Format{fourcc_of("XR24"), 4}, Format{fourcc_of("AR24"), 4}, Format{fourcc_of("XB24"), 4},
     Format{fourcc_of("AB24"), 4}, Format{fourcc_of("AR30"), 4}, Format{fourcc_of("AB30"), 4},
     Format{fourcc_of("XR30"), 4}, Format{fourcc_of("XB30"), 4}, Format{fourcc_of("AB4H"), 8},
-    Format{fourcc_of("RG16"), 2},
+    Format{fourcc_of("XB4H"), 8}, Format{fourcc_of("RG16"), 2},
 };
 static_assert(kFormats.size() <= stream::kMaxFormats);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/device/fake_guest.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -45,6 +46,9 @@ std::vector<std::byte> command(Wire wire, std::uint32_t type, std::uint32_t chan
 device::SharedFd make_memory_file(std::uint64_t size) {
     UniqueFd fd(::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) std::abort();
+    // As QEMU seals its memory.
+    constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) std::abort();
     return device::share_fd(std::move(fd));
 }
 

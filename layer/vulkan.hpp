@@ -10,6 +10,11 @@
 #include <cstdint>
 #include <type_traits>
 
+// Newer headers have it no more.
+#ifndef VK_LAYER_EXPORT
+#define VK_LAYER_EXPORT __attribute__((visibility("default")))
+#endif
+
 extern "C" {
 typedef struct _XDisplay Display;
 typedef unsigned long VisualID;

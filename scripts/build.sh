@@ -30,6 +30,8 @@ progress() {
 }
 
 lock "build-$PRESET"
+# Without a network the layer is built with the headers of the system.
+"$REPO/scripts/fetch-vulkan-headers.sh" || say "going on with the Vulkan headers of the system"
 say "configuring ($PRESET)"
 cmake --preset "$PRESET" >"$LOG" 2>&1 ||
   { show_tail "$LOG" 30; die "the configuration failed; all messages: $LOG"; }

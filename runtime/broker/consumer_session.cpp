@@ -104,7 +104,7 @@ void ConsumerSession::title_changed(Stream& stream) {
 void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
     const auto found = attachments_.find(stream.id());
     if (found == attachments_.end()) return;
-    if (!give_image(stream, found->second, image)) drop_attachment(stream);
+    if (!give_image(stream, found->second, image, takes_dmabufs())) drop_attachment(stream);
 }
 
 void ConsumerSession::image_gone(Stream& stream, std::uint64_t image) {
@@ -121,8 +121,18 @@ void ConsumerSession::image_gone(Stream& stream, std::uint64_t image) {
 
 // False, and the consumer has been told why, when it cannot have the image.
 bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
-                                 const std::shared_ptr<Image>& image) {
-    auto exported = router_.export_image(*image);
+                                 const std::shared_ptr<Image>& image, bool as_dmabuf) {
+    auto exported = router_.export_image(*image, as_dmabuf);
+    if (!exported && takes_dmabufs()) {
+        // It goes on without this image, and can say why.
+        LOG_WARNING("image %llu of stream %llu cannot be handed out: %s",
+                    static_cast<unsigned long long>(image->message.image),
+                    static_cast<unsigned long long>(stream.id()), exported.error().text.c_str());
+        ExportedMemory nothing;
+        nothing.kind = consumer::MemoryKind::none;
+        nothing.reason = exported.error().text;
+        exported = std::move(nothing);
+    }
     if (!exported) {
         const std::string text = "stream " + std::to_string(stream.id()) +
                                  " cannot be handed out: " + exported.error().text;
@@ -134,8 +144,13 @@ bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
     message.memory = static_cast<std::uint32_t>(exported->kind);
     message.run_count = exported->run_count;
     message.file_count = exported->file_count;
+    consumer::put_text(message.reason, exported->reason);
+    image->memory = exported->kind;
+    std::copy(std::begin(message.reason), std::end(message.reason), image->memory_reason.begin());
     if (!refused_) channel_->send(consumer::bytes_of(message), std::move(exported->fds));
-    attachment.images[message.image] = {image, false};
+    HeldImage& held = attachment.images[message.image];
+    held.image = image;
+    held.memory = exported->kind;
     return true;
 }
 
@@ -183,6 +198,10 @@ void ConsumerSession::message(std::span<const std::byte> bytes) {
             return handle<consumer::Statistics>(bytes);
         case Type::query:
             return handle<consumer::Query>(bytes);
+        case Type::formats:
+            return handle<consumer::Formats>(bytes);
+        case Type::image_again:
+            return handle<consumer::ImageAgain>(bytes);
         default:
             return refuse(ErrorCode::protocol, number(*type), "unknown type of message");
     }
@@ -199,6 +218,7 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     const auto hello = consumer::decode<consumer::Hello>(bytes);
     if (!hello) return refuse(ErrorCode::protocol, number(Type::hello), hello.error().text);
     greeted_ = true;
+    features_ = hello->features;
     name_ = consumer::get_text(hello->name);
     auto welcome = consumer::make<consumer::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
@@ -226,10 +246,11 @@ void ConsumerSession::on(const consumer::Attach& message) {
     Attachment& attachment = attachments_[stream->id()];
     for (std::uint32_t slot = 0; slot < stream::kMaxSlots; ++slot) {
         if (!stream->has_image(slot)) continue;
-        if (give_image(*stream, attachment, stream->image(slot))) continue;
+        if (give_image(*stream, attachment, stream->image(slot), takes_dmabufs())) continue;
         attachments_.erase(stream->id());
         return;
     }
+    router_.consumer_attaches(index_);
     stream->attach(index_);
 }
 
@@ -296,6 +317,24 @@ void ConsumerSession::on(const consumer::ImageDone& message) {
     if (attached->second.removed && attached->second.images.empty()) attachments_.erase(attached);
 }
 
+void ConsumerSession::on(const consumer::Formats& message) {
+    router_.consumer_imports(index_, std::span(message.formats).first(message.format_count));
+}
+
+void ConsumerSession::on(const consumer::ImageAgain& message) {
+    Stream* stream = stream_of(message.stream, Type::image_again);
+    const auto attached = attachments_.find(message.stream);
+    if (!stream || attached == attachments_.end()) return;
+    const auto held = attached->second.images.find(message.image);
+    if (held == attached->second.images.end() || held->second.gone) return;
+    if (held->second.memory != consumer::MemoryKind::dmabuf) {
+        return refuse(ErrorCode::protocol, number(Type::image_again),
+                      "IMAGE_AGAIN of an image that was not given as a dmabuf");
+    }
+    const std::shared_ptr<Image> image = held->second.image;
+    if (!give_image(*stream, attached->second, image, false)) drop_attachment(*stream);
+}
+
 void ConsumerSession::on(const consumer::Statistics& message) {
     Stream* stream = stream_of(message.stream, Type::statistics);
     const auto attached = attachments_.find(message.stream);
@@ -328,7 +367,10 @@ void ConsumerSession::on(const consumer::Query&) {
             status.run_count = static_cast<std::uint32_t>(image.buffer->memory->runs.size());
             status.strategy = image.message.strategy;
             status.path = static_cast<std::uint32_t>(image.path);
+            status.memory = static_cast<std::uint32_t>(image.memory);
             std::copy(image.reason.begin(), image.reason.end(), std::begin(status.reason));
+            std::copy(image.memory_reason.begin(), image.memory_reason.end(),
+                      std::begin(status.memory_reason));
             send(consumer::bytes_of(status));
         }
     }

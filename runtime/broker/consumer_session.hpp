@@ -46,6 +46,7 @@ class ConsumerSession {
   private:
     struct HeldImage {
         std::shared_ptr<Image> image;
+        consumer::MemoryKind memory = consumer::MemoryKind::none;  // as it has it
         bool gone = false;  // IMAGE_GONE or STREAM_REMOVED was sent: IMAGE_DONE is awaited
     };
     struct Attachment {
@@ -67,13 +68,17 @@ class ConsumerSession {
     void on(const consumer::ImageDone& message);
     void on(const consumer::Statistics& message);
     void on(const consumer::Query& message);
+    void on(const consumer::Formats& message);
+    void on(const consumer::ImageAgain& message);
     template <typename Message>
     void handle(std::span<const std::byte> bytes);
 
     // The stream of a message; nullptr when it has gone in the meantime, or, with a protocol error,
     // when it never was.
     Stream* stream_of(std::uint64_t id, consumer::Type request);
-    bool give_image(Stream& stream, Attachment& attachment, const std::shared_ptr<Image>& image);
+    bool takes_dmabufs() const { return features_ & consumer::kFeatureDmabuf; }
+    bool give_image(Stream& stream, Attachment& attachment, const std::shared_ptr<Image>& image,
+                    bool as_dmabuf);
     void drop_attachment(Stream& stream);
     void send_error(stream::ErrorCode code, std::uint32_t request, const std::string& text);
 
@@ -81,6 +86,7 @@ class ConsumerSession {
     const unsigned index_;
     std::unique_ptr<SocketChannel> channel_;
     std::string name_;
+    std::uint32_t features_ = 0;
     bool greeted_ = false;
     bool refused_ = false;
     std::unordered_map<std::uint64_t, Attachment> attachments_;  // by stream

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct ExportedMemory {
     std::uint32_t run_count = 0;
     std::uint32_t file_count = 0;
     FdList fds;
+    std::string reason;  // why it is no dmabuf; empty if it is, or if none was wanted
 };
 
 // EACCES when the configuration forbids it, else what the system says; the text is for people.

@@ -21,9 +21,12 @@ ProducerSession::ProducerSession(Router& router, ProducerPort& port, const Produ
       info_(info),
       quota_(std::move(quota)),
       connection_(std::move(connection)),
-      clock_(info.vm.empty()) {}
+      clock_(info.vm.empty()) {
+    router_.add_producer(*this);
+}
 
 ProducerSession::~ProducerSession() {
+    router_.remove_producer(*this);
     if (ping_timer_) router_.loop().cancel(ping_timer_);
     // Consumers are told of the streams' end; the producer is not there to be told anything.
     failed_ = true;
@@ -147,14 +150,24 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
     welcome.max_streams = quota_->streams_per_connection();
-    for (const Format& format : known_formats()) {
-        welcome.formats[welcome.format_count++] = {format.fourcc, 0, kModifierLinear};
-    }
+    told_formats_ = router_.formats();
+    welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
+    std::copy(told_formats_.begin(), told_formats_.end(), welcome.formats);
     send(stream::bytes_of(welcome));
     if (!clock_.same_clock()) {
         first_pings_left_ = kFirstPings;
         ping();
     }
+}
+
+void ProducerSession::formats_changed() {
+    // Before HELLO, and where the list went back to what it was, there is nothing to tell.
+    if (!greeted_ || same_formats(told_formats_, router_.formats())) return;
+    told_formats_ = router_.formats();
+    auto message = stream::make<stream::Formats>();
+    message.format_count = static_cast<std::uint32_t>(told_formats_.size());
+    std::copy(told_formats_.begin(), told_formats_.end(), message.formats);
+    send(stream::bytes_of(message));
 }
 
 bool ProducerSession::may_change(Type request) {

@@ -40,6 +40,7 @@ class ProducerSession final : public ProducerLink {
 
     void send(std::span<const std::byte> message) override;
     const ClockOffset& clock() const override { return clock_; }
+    void formats_changed() override;
 
   private:
     // A stream or an image that a quota refused. What the producer had sent about it before it
@@ -86,6 +87,7 @@ class ProducerSession final : public ProducerLink {
     std::size_t live_streams_ = 0;
     std::map<stream::BufferId, std::shared_ptr<Buffer>> buffers_;
     std::set<stream::BufferId> refused_buffers_;
+    FormatList told_formats_;
 
     std::uint64_t ping_token_ = 0;
     std::uint64_t ping_sent_ns_ = 0;  // 0: no PONG is awaited

@@ -18,7 +18,9 @@ Result<std::unique_ptr<Router>> Router::create(EventLoop& loop, bool share_vm_me
     return router;
 }
 
-Router::~Router() = default;
+Router::~Router() {
+    if (formats_timer_) loop_.cancel(formats_timer_);
+}
 
 Stream& Router::add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info) {
     const std::uint64_t id = next_stream_++;
@@ -85,6 +87,23 @@ void Router::remove_consumer(unsigned index) {
         if (stream->attached(index)) stream->detach(index);
     }
     consumers_[index] = nullptr;
+    if (formats_.leave(index)) formats_changed();
+}
+
+void Router::consumer_imports(unsigned index, std::span<const stream::FormatModifier> formats) {
+    if (formats_.say(index, formats)) formats_changed();
+}
+
+void Router::consumer_attaches(unsigned index) {
+    if (formats_.attach(index)) formats_changed();
+}
+
+void Router::formats_changed() {
+    if (formats_timer_) return;
+    formats_timer_ = loop_.at(now_ns() + kFormatsNs, [this] {
+        formats_timer_ = 0;
+        for (ProducerLink* producer : producers_) producer->formats_changed();
+    });
 }
 
 Stream* Router::find(std::uint64_t id) {
@@ -92,7 +111,7 @@ Stream* Router::find(std::uint64_t id) {
     return found == streams_.end() ? nullptr : found->second.get();
 }
 
-Result<ExportedMemory> Router::export_image(Image& image) {
+Result<ExportedMemory> Router::export_image(Image& image, bool /*as_dmabuf*/) {
     return export_memory(*image.buffer, read_only_files_, share_vm_memory_);
 }
 

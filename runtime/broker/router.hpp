@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/broker/broker.hpp"
+#include "runtime/broker/format_list.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/stream.hpp"
 #include "runtime/broker/wake_timer.hpp"
@@ -31,6 +32,10 @@ class Router {
     EventLoop& loop() { return loop_; }
 
     // ---- producers
+    void add_producer(ProducerLink& producer) { producers_.push_back(&producer); }
+    void remove_producer(ProducerLink& producer) { std::erase(producers_, &producer); }
+    // What a producer may render now.
+    const FormatList& formats() const { return formats_.list(); }
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
     void tell_title(Stream& stream);
@@ -43,21 +48,27 @@ class Router {
     unsigned free_index(unsigned limit) const;
     void add_consumer(unsigned index, ConsumerSession& session);
     void remove_consumer(unsigned index);
+    void consumer_imports(unsigned index, std::span<const stream::FormatModifier> formats);
+    void consumer_attaches(unsigned index);
     // nullptr when there is none of this number.
     Stream* find(std::uint64_t id);
     // Whether a stream of this number has ever been.
     bool was(std::uint64_t id) const { return id != 0 && id < next_stream_; }
     const std::map<std::uint64_t, std::unique_ptr<Stream>>& streams() const { return streams_; }
-    Result<ExportedMemory> export_image(Image& image);
+    Result<ExportedMemory> export_image(Image& image, bool as_dmabuf);
     void send_to(unsigned consumer, std::span<const std::byte> message);
 
     // To be called after every call of a stream that may have changed its deadline.
     void schedule(Stream& stream);
 
   private:
+    // Changes of the list are collected for so long: consumers come and go in groups.
+    static constexpr std::uint64_t kFormatsNs = 20'000'000;
+
     explicit Router(EventLoop& loop, bool share_vm_memory)
         : loop_(loop), share_vm_memory_(share_vm_memory) {}
     void on_wake();
+    void formats_changed();
 
     EventLoop& loop_;
     const bool share_vm_memory_;
@@ -66,6 +77,9 @@ class Router {
     std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
     std::vector<Stream*> scheduled_;  // those with a deadline; its capacity is one for each stream
     std::array<ConsumerSession*, FramePacer::kMaxConsumers> consumers_{};
+    std::vector<ProducerLink*> producers_;
+    FormatNegotiation formats_;
+    EventLoop::TimerId formats_timer_ = 0;
     std::uint64_t next_stream_ = 1;
     std::uint64_t next_image_ = 1;
 };

@@ -26,6 +26,8 @@ class ProducerLink {
     // A message that cannot be sent ends the connection, later.
     virtual void send(std::span<const std::byte> message) = 0;
     virtual const ClockOffset& clock() const = 0;
+    // The list of Router::formats() is another one now.
+    virtual void formats_changed() = 0;
 };
 
 // An image of a stream. Its pages are kept by every reference: the stream's, until the producer
@@ -39,6 +41,9 @@ struct Image {
     // As the last consumer that imported it said.
     consumer::ImportPath path = consumer::ImportPath::none;
     std::array<char, consumer::kReasonSize> reason{};
+    // As it was given out last, and why as no dmabuf.
+    consumer::MemoryKind memory = consumer::MemoryKind::none;
+    std::array<char, consumer::kReasonSize> memory_reason{};
 };
 
 // One stream: its images, its frames on their way, its numbers. Belongs to the Router; the

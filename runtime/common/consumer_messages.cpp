@@ -51,10 +51,17 @@ const char* check(const Image& m) {
     if (m.memory == static_cast<std::uint32_t>(MemoryKind::runs)) {
         if (m.run_count < 1 || m.run_count > kMaxRuns) return "IMAGE run count";
         if (m.file_count < 1 || m.file_count > kMaxFiles) return "IMAGE file count";
-    } else if (m.memory != static_cast<std::uint32_t>(MemoryKind::dmabuf)) {
+    } else if (m.memory > static_cast<std::uint32_t>(MemoryKind::dmabuf)) {
         return "IMAGE memory kind";
     }
-    return nullptr;
+    return terminated(m.reason) ? nullptr : "IMAGE reason";
+}
+const char* check(const ImageAgain& m) {
+    const bool ok = m.memory == static_cast<std::uint32_t>(MemoryKind::runs) && !m.reserved;
+    return ok ? nullptr : "IMAGE_AGAIN";
+}
+const char* check(const Formats& m) {
+    return m.format_count > stream::kMaxFormats || m.reserved ? "FORMATS" : nullptr;
 }
 const char* check(const ImageGone&) {
     return nullptr;
@@ -97,8 +104,9 @@ const char* check(const StreamStatus& m) {
     return ok ? nullptr : "STREAM_STATUS";
 }
 const char* check(const ImageStatus& m) {
-    const bool ok =
-        m.path < kImportPathCount && m.strategy < stream::kStrategyCount && terminated(m.reason);
+    const bool ok = m.path < kImportPathCount && m.strategy < stream::kStrategyCount &&
+                    m.memory <= static_cast<std::uint32_t>(MemoryKind::runs) &&
+                    terminated(m.reason) && terminated(m.memory_reason);
     return ok ? nullptr : "IMAGE_STATUS";
 }
 const char* check(const QueryDone&) {
@@ -143,6 +151,8 @@ template Result<StreamTitle> decode(std::span<const std::byte>);
 template Result<Attach> decode(std::span<const std::byte>);
 template Result<Detach> decode(std::span<const std::byte>);
 template Result<Image> decode(std::span<const std::byte>);
+template Result<ImageAgain> decode(std::span<const std::byte>);
+template Result<Formats> decode(std::span<const std::byte>);
 template Result<ImageGone> decode(std::span<const std::byte>);
 template Result<Frame> decode(std::span<const std::byte>);
 template Result<Release> decode(std::span<const std::byte>);

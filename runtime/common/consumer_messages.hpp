@@ -41,6 +41,8 @@ enum class Type : std::uint32_t {
     image_done = 0x109,
     statistics = 0x10a,
     query = 0x10b,
+    formats = 0x10c,
+    image_again = 0x10d,
     // broker to consumer
     welcome = 0x181,
     stream_added = 0x182,
@@ -55,13 +57,15 @@ enum class Type : std::uint32_t {
     query_done = 0x18b,
 };
 
+constexpr std::uint32_t kFeatureDmabuf = 1u << 0;  // takes MemoryKind::dmabuf and none
+
 struct Hello {
     static constexpr Type kType = Type::hello;
     Header header{};
     std::uint16_t version_min = kVersionMin;
     std::uint16_t version_max = kVersionMax;
     std::uint32_t pid = 0;
-    std::uint32_t features = 0;  // 0
+    std::uint32_t features = 0;  // kFeature*
     std::uint32_t reserved = 0;
     char name[kNameSize] = {};  // program, for people to read
 };
@@ -120,6 +124,7 @@ struct Detach {
 };
 
 enum class MemoryKind : std::uint32_t {
+    none = 0,    // no descriptor: the consumer cannot have the memory, for the reason given
     dmabuf = 1,  // one descriptor: a dmabuf of exactly the buffer's pages
     runs = 2,    // a run table (memfd of struct Run), then the files that the runs lie in
 };
@@ -152,6 +157,28 @@ struct Image {
     std::uint32_t run_count = 0;    // MemoryKind::runs
     std::uint32_t file_count = 0;   // descriptors after the run table
     std::uint32_t reserved = 0;
+    char reason[kReasonSize] = {};  // why `memory` is no dmabuf; empty if it is
+};
+
+// The consumer cannot use the dmabuf that an IMAGE brought: the same IMAGE follows once more, with
+// memory of another kind.
+struct ImageAgain {
+    static constexpr Type kType = Type::image_again;
+    Header header{};
+    std::uint64_t stream = 0;
+    std::uint64_t image = 0;
+    std::uint32_t memory = static_cast<std::uint32_t>(MemoryKind::runs);  // MemoryKind::runs
+    std::uint32_t reserved = 0;
+};
+
+// What the consumer imports as dmabufs, best first; in place of an earlier list. LINEAR of every
+// format that the broker knows is taken for granted.
+struct Formats {
+    static constexpr Type kType = Type::formats;
+    Header header{};
+    std::uint32_t format_count = 0;
+    std::uint32_t reserved = 0;
+    stream::FormatModifier formats[stream::kMaxFormats] = {};
 };
 
 // The image will not be presented again. The consumer may show it until a newer frame comes, then
@@ -300,9 +327,10 @@ struct ImageStatus {
     std::uint64_t buffer_size = 0;
     std::uint32_t run_count = 0;
     std::uint32_t strategy = 0;
-    std::uint32_t path = 0;  // ImportPath of the consumer that reported last
-    std::uint32_t reserved = 0;
-    char reason[kReasonSize] = {};
+    std::uint32_t path = 0;                // ImportPath of the consumer that reported last
+    std::uint32_t memory = 0;              // MemoryKind that was given out last
+    char reason[kReasonSize] = {};         // the consumer's, of its path
+    char memory_reason[kReasonSize] = {};  // the broker's: why no dmabuf
 };
 
 struct QueryDone {
@@ -320,12 +348,13 @@ struct ErrorMessage {
 
 static_assert(sizeof(Hello) == 88 && sizeof(Welcome) == 56 && sizeof(StreamAdded) == 352);
 static_assert(sizeof(StreamRemoved) == 16 && sizeof(StreamTitle) == 144 && sizeof(Attach) == 16);
-static_assert(sizeof(Detach) == 16 && sizeof(Run) == 24 && sizeof(Image) == 152);
+static_assert(sizeof(Detach) == 16 && sizeof(Run) == 24 && sizeof(Image) == 312);
 static_assert(sizeof(ImageGone) == 24 && sizeof(Frame) == 352 && sizeof(Release) == 24);
 static_assert(sizeof(Presented) == 48 && sizeof(Configure) == 40 && sizeof(CloseStream) == 16);
 static_assert(sizeof(Imported) == 192 && sizeof(ImageDone) == 24 && sizeof(Statistics) == 56);
-static_assert(sizeof(Query) == 8 && sizeof(StreamStatus) == 440 && sizeof(ImageStatus) == 240);
+static_assert(sizeof(Query) == 8 && sizeof(StreamStatus) == 440 && sizeof(ImageStatus) == 400);
 static_assert(sizeof(QueryDone) == 8 && sizeof(ErrorMessage) == 272);
+static_assert(sizeof(ImageAgain) == 32 && sizeof(Formats) == 2064);
 
 Result<Type> type_of(std::span<const std::byte> bytes);
 

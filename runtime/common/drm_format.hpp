@@ -26,6 +26,7 @@ inline std::string fourcc_name(std::uint32_t fourcc) {
     return name;
 }
 
-constexpr std::uint64_t kModifierLinear = 0;  // DRM_FORMAT_MOD_LINEAR
+constexpr std::uint64_t kModifierLinear = 0;                       // DRM_FORMAT_MOD_LINEAR
+constexpr std::uint64_t kModifierInvalid = 0x00FF'FFFF'FFFF'FFFF;  // DRM_FORMAT_MOD_INVALID
 
 }  // namespace vdmabuf

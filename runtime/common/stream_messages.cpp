@@ -108,6 +108,10 @@ const char* check(const Welcome& m) {
     return nullptr;
 }
 
+const char* check(const Formats& m) {
+    return m.format_count > kMaxFormats || m.reserved ? "FORMATS" : nullptr;
+}
+
 const char* check(const Release& m) {
     return m.slot >= kMaxSlots ? "RELEASE slot" : nullptr;
 }
@@ -158,6 +162,7 @@ template Result<Pong> decode(std::span<const std::byte>);
 template Result<BufferCreate> decode(std::span<const std::byte>);
 template Result<BufferDestroy> decode(std::span<const std::byte>);
 template Result<Welcome> decode(std::span<const std::byte>);
+template Result<Formats> decode(std::span<const std::byte>);
 template Result<Release> decode(std::span<const std::byte>);
 template Result<Presented> decode(std::span<const std::byte>);
 template Result<Configure> decode(std::span<const std::byte>);

@@ -23,7 +23,7 @@ constexpr std::uint32_t kMaxSlots = 64;      // images of a stream: slots 0 .. 6
 constexpr std::uint32_t kMaxPlanes = 4;      // as DRM_FORMAT planes
 constexpr std::uint32_t kMaxDamage = 16;     // rectangles of a PRESENT
 constexpr std::uint32_t kMaxExtent = 32768;  // pixels
-constexpr std::uint32_t kMaxFormats = 128;   // of a WELCOME
+constexpr std::uint32_t kMaxFormats = 128;   // of a WELCOME or FORMATS
 constexpr std::size_t kIdSize = 16;
 constexpr std::size_t kTitleSize = 128;  // bytes with the NUL, UTF-8
 constexpr std::size_t kAppIdSize = 64;
@@ -51,6 +51,7 @@ enum class Type : std::uint32_t {
     close = 0x85,
     ping = 0x87,
     error = 0x88,
+    formats = 0x89,
 };
 
 using wire::bytes_of;
@@ -215,6 +216,15 @@ struct Welcome {
     FormatModifier formats[kMaxFormats] = {};
 };
 
+// Takes the place of the list in WELCOME. Sent whenever what all consumers import changes.
+struct Formats {
+    static constexpr Type kType = Type::formats;
+    Header header{};
+    std::uint32_t format_count = 0;
+    std::uint32_t reserved = 0;
+    FormatModifier formats[kMaxFormats] = {};
+};
+
 // The broker and every consumer are done with the frame: the slot may be rendered to.
 struct Release {
     static constexpr Type kType = Type::release;
@@ -285,7 +295,7 @@ static_assert(sizeof(Present) == 328 && sizeof(StreamImageGone) == 16 &&
 static_assert(sizeof(StreamDestroy) == 16 && sizeof(Pong) == 24 && sizeof(BufferCreate) == 40);
 static_assert(sizeof(BufferDestroy) == 24 && sizeof(Welcome) == 2072 && sizeof(Release) == 24);
 static_assert(sizeof(Presented) == 40 && sizeof(Configure) == 32 && sizeof(Close) == 16);
-static_assert(sizeof(Ping) == 16 && sizeof(ErrorMessage) == 272);
+static_assert(sizeof(Ping) == 16 && sizeof(ErrorMessage) == 272 && sizeof(Formats) == 2064);
 static_assert(sizeof(Welcome) <= kMaxMessage);
 
 // Type of a message whose header is sound (size matches the bytes), else EBADMSG.

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/common/drm_format.hpp"
 #include "runtime/common/log.hpp"
 #include "runtime/common/seqpacket.hpp"
 
@@ -90,8 +91,10 @@ void Client::start() {
     }
     auto hello = make<Hello>();
     hello.pid = static_cast<std::uint32_t>(::getpid());
+    hello.features = options_.features;
     put_text(hello.name, options_.name);
     send(hello);
+    if (formats_) send(*formats_);
 }
 
 void Client::drop(const std::string& reason) {
@@ -230,7 +233,9 @@ Status Client::handle_image(std::span<const std::byte> bytes, std::vector<Unique
     if (!stream->second.attached) return {};  // sent before our DETACH arrived
     Known& known = stream->second;
     if (known.images.size() >= options_.max_images) return broken("too many images");
-    if (!known.images.insert(m->image).second) return broken("an image announced twice");
+    if (!known.images.insert(m->image).second && known.again.erase(m->image) == 0) {
+        return broken("an image announced twice");
+    }
     auto files = take_buffer(*m, std::move(fds));
     if (!files) return files.error();
     listener_.image(*m, std::move(*files));
@@ -249,6 +254,24 @@ Status Client::handle_frame(std::span<const std::byte> bytes) {
     }
     listener_.frame(*m);
     return {};
+}
+
+void Client::formats(std::span<const stream::FormatModifier> list) {
+    auto m = make<Formats>();
+    // Round by round the next of each format, so that no format is cut off by the others.
+    std::vector<bool> taken(list.size());
+    for (bool more = true; more && m.format_count < stream::kMaxFormats;) {
+        more = false;
+        std::set<std::uint32_t> seen;
+        for (std::size_t i = 0; i < list.size() && m.format_count < stream::kMaxFormats; ++i) {
+            if (taken[i] || list[i].modifier == kModifierLinear) continue;
+            if (!seen.insert(list[i].fourcc).second) continue;
+            taken[i] = more = true;
+            m.formats[m.format_count++] = {list[i].fourcc, 0, list[i].modifier};
+        }
+    }
+    formats_ = m;
+    send(m);
 }
 
 template <typename Message>
@@ -354,8 +377,19 @@ void Client::image_done(std::uint64_t stream, std::uint64_t image) {
     if (found != streams_.end()) {
         found->second.images.erase(image);
         found->second.gone.erase(image);
+        found->second.again.erase(image);
     }
     auto m = make<ImageDone>();
+    m.stream = stream;
+    m.image = image;
+    send(m);
+}
+
+void Client::image_again(std::uint64_t stream, std::uint64_t image) {
+    const auto found = streams_.find(stream);
+    if (found == streams_.end() || !found->second.images.contains(image)) return;
+    found->second.again.insert(image);
+    auto m = make<ImageAgain>();
     m.stream = stream;
     m.image = image;
     send(m);

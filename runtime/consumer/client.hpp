@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -48,7 +49,8 @@ class Client {
   public:
     struct Options {
         std::string socket_path;
-        std::string name;  // of this program
+        std::string name;            // of this program
+        std::uint32_t features = 0;  // kFeature*
         std::uint32_t max_streams = 4096;
         std::uint32_t max_images = 256;  // of a stream, those that are gone but shown included
     };
@@ -64,6 +66,11 @@ class Client {
 
     bool is_connected() const { return welcomed_; }
 
+    // What this program imports as dmabufs, best first, in place of an earlier list; said again to
+    // each broker. LINEAR need not be named. Of a list that is too long for one message, the best
+    // of each format are sent.
+    void formats(std::span<const stream::FormatModifier> list);
+
     // Messages to the broker (docs/protocol.md). Dropped while there is no connection.
     void attach(std::uint64_t stream);
     void detach(std::uint64_t stream);
@@ -76,6 +83,8 @@ class Client {
     void imported(std::uint64_t stream, std::uint64_t image, ImportPath path,
                   const std::string& reason);
     void image_done(std::uint64_t stream, std::uint64_t image);
+    // Asks for an image that came as a dmabuf once more, as runs: it is announced again.
+    void image_again(std::uint64_t stream, std::uint64_t image);
     void statistics(const Statistics& message);
     void query();
 
@@ -85,6 +94,7 @@ class Client {
         bool attached = false;
         std::set<std::uint64_t> images;  // announced, IMAGE_DONE not sent
         std::set<std::uint64_t> gone;    // of these: IMAGE_GONE came
+        std::set<std::uint64_t> again;   // of these: IMAGE_AGAIN was sent
     };
 
     void connect();
@@ -105,6 +115,7 @@ class Client {
     Options options_;
     ClientListener& listener_;
     UniqueFd socket_;
+    std::optional<Formats> formats_;
     bool reconnects_ = true;
     bool welcomed_ = false;
     std::string last_error_;

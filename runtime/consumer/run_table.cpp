@@ -66,6 +66,10 @@ Result<BufferFiles> take_buffer(const Image& image, std::vector<UniqueFd> fds) {
     BufferFiles buffer;
     buffer.kind = static_cast<MemoryKind>(image.memory);
     buffer.size = image.buffer_size;
+    if (buffer.kind == MemoryKind::none) {
+        if (!fds.empty()) return bad("number of descriptors");
+        return buffer;
+    }
     if (buffer.kind == MemoryKind::dmabuf) {
         if (fds.size() != 1) return bad("number of descriptors");
         if (buffer.size > kMaxBufferSize) return bad("buffer size");

@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxBufferSize = std::uint64_t{1} << 34;
 // The memory of an image as it came with an IMAGE message: checked, not mapped yet.
 struct BufferFiles {
     MemoryKind kind = MemoryKind::runs;
-    std::vector<UniqueFd> files;  // one dmabuf, or the files that the runs lie in
+    std::vector<UniqueFd> files;  // one dmabuf, the files that the runs lie in, or none
     std::vector<Run> runs;        // empty for a dmabuf
     std::uint64_t size = 0;       // bytes: the sum of the runs
 };

@@ -102,6 +102,16 @@ Result<std::shared_ptr<Buffer>> Connection::alloc(std::uint64_t size) {
     return core_->transport->alloc(size);
 }
 
+std::vector<stream::FormatModifier> Connection::formats() const {
+    if (core_->fork_guard.in_child()) return {};
+    const std::lock_guard lock(core_->formats_mutex);
+    return core_->formats;
+}
+
+std::uint64_t Connection::formats_version() const noexcept {
+    return core_->formats_version;
+}
+
 bool Connection::usable() const {
     return !core_->fork_guard.in_child() && !core_->refused;
 }
@@ -150,6 +160,7 @@ Status Connection::Core::handshake() {
                 return Error{EPROTO, "the broker speaks another version of the stream protocol"};
             }
             last_heard_ns = now_ns();
+            take_formats(std::span(welcome->formats).first(welcome->format_count));
             return {};
         }
         if (auto error = stream::decode<stream::ErrorMessage>(bytes)) {
@@ -335,7 +346,16 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
     };
     switch (*type) {
         case stream::Type::welcome:
-            if (phase == Phase::handshake && stream::decode<stream::Welcome>(bytes)) announce();
+            if (const auto message = stream::decode<stream::Welcome>(bytes)) {
+                if (phase != Phase::handshake) return;
+                take_formats(std::span(message->formats).first(message->format_count));
+                announce();
+            }
+            return;
+        case stream::Type::formats:
+            if (const auto message = stream::decode<stream::Formats>(bytes)) {
+                take_formats(std::span(message->formats).first(message->format_count));
+            }
             return;
         case stream::Type::release:
             if (const auto message = stream::decode<stream::Release>(bytes)) {
@@ -397,6 +417,16 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
             LOG_DEBUG("message type 0x%x of a newer broker ignored", static_cast<unsigned>(*type));
             return;
     }
+}
+
+void Connection::Core::take_formats(std::span<const stream::FormatModifier> list) {
+    const auto same = [](const stream::FormatModifier& a, const stream::FormatModifier& b) {
+        return a.fourcc == b.fourcc && a.modifier == b.modifier;
+    };
+    const std::lock_guard lock(formats_mutex);
+    if (std::equal(list.begin(), list.end(), formats.begin(), formats.end(), same)) return;
+    formats.assign(list.begin(), list.end());
+    ++formats_version;
 }
 
 void Connection::Core::say_hello() {

@@ -117,6 +117,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     Result<std::shared_ptr<Buffer>> alloc(std::uint64_t size);
 
+    // What the host's consumers import, as of now: LINEAR of every format, then what all of them
+    // take as dmabufs, best first. Any thread.
+    std::vector<stream::FormatModifier> formats() const;
+    // Changes whenever formats() does. An image with a modifier that has left the list stays
+    // unseen by some consumer.
+    std::uint64_t formats_version() const noexcept;
+
     // False once the broker refused the connection for good, or in a child of fork(2).
     bool usable() const;
     const Endpoint& endpoint() const;

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/producer/connection.hpp"
@@ -78,6 +79,10 @@ struct Connection::Core {
     std::uint32_t next_stream = 1;
     bool online = true;  // HELLO is answered: streams and buffers may be announced
 
+    std::mutex formats_mutex;  // no other is taken inside
+    std::vector<stream::FormatModifier> formats;
+    std::atomic<std::uint64_t> formats_version{0};
+
     // The reader thread's own.
     enum class Phase { online, handshake, offline, refused } phase = Phase::online;
     std::uint64_t phase_deadline_ns = 0;
@@ -94,6 +99,8 @@ struct Connection::Core {
     // With Stream::State::mutex held. Whether the host has been told.
     bool send_stream(Stream::State& stream);
     Status send_image(Stream::State& stream, std::uint32_t slot);
+
+    void take_formats(std::span<const stream::FormatModifier> list);
 
   private:
     int next_timeout_ms();

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                        reinterpret_cast<const std::byte*>(data) + size);
     check_all<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
               StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-              Configure, Close, Ping, ErrorMessage>(bytes);
+              Configure, Close, Ping, ErrorMessage, Formats>(bytes);
     const std::span<const char> text(reinterpret_cast<const char*>(data), size);
     if (get_text(text).size() > 4 * size) std::abort();
     return 0;

@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
     using namespace vdmabuf::stream;
     stream_seeds<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
                  StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-                 Configure, Close, Ping, ErrorMessage>(Folder(root / "stream"));
+                 Configure, Close, Ping, ErrorMessage, Formats>(Folder(root / "stream"));
     device_seeds(Folder(root / "device"));
     vhost_user_seeds(Folder(root / "vhost_user"));
     return 0;

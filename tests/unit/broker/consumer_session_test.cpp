@@ -58,6 +58,52 @@ class ConsumerSessionTest : public Harness {
     std::vector<consumer::Image> images;
 };
 
+// ---- formats
+
+consumer::Formats imports(std::vector<std::uint64_t> modifiers) {
+    auto message = consumer::make<consumer::Formats>();
+    for (const std::uint64_t modifier : modifiers) {
+        message.formats[message.format_count++] = {fourcc_of("XR24"), 0, modifier};
+    }
+    return message;
+}
+
+TEST_F(ConsumerSessionTest, WhatConsumersImportIsToldToEveryProducer) {
+    app = greeted_producer();
+    auto other = greeted_producer();
+    auto first = greeted_consumer();
+    first->send(imports({5, 6}));
+    const auto known = static_cast<std::uint32_t>(known_formats().size());
+    for (SocketPeer* peer : {app.get(), other.get()}) {
+        const auto list = peer->expect<stream::Formats>();
+        ASSERT_EQ(list.format_count, known + 2);
+        EXPECT_EQ(list.formats[0].modifier, kModifierLinear);
+        EXPECT_EQ(list.formats[known].modifier, 5u);
+        EXPECT_EQ(list.formats[known + 1].modifier, 6u);
+    }
+    auto late = producer();
+    late->send(hello());
+    EXPECT_EQ(late->expect<stream::Welcome>().format_count, known + 2);
+
+    // One that only asks (vdmabufctl) changes nothing; one that attaches and said nothing does.
+    give_stream(*app, 1);
+    settle();
+    auto second = greeted_consumer();
+    const std::uint64_t stream = second->expect<consumer::StreamAdded>().stream;
+    second->send(consumer::make<consumer::Query>());
+    second->await<consumer::QueryDone>();
+    EXPECT_TRUE(other->silent());
+    second->send(attach(stream));
+    EXPECT_EQ(other->expect<stream::Formats>().format_count, known);
+    second->hang_up();
+    EXPECT_EQ(other->expect<stream::Formats>().format_count, known + 2);
+    // A list that is back to what it was before anybody was told.
+    first->send(imports({5}));
+    first->send(imports({5, 6}));
+    turn_until([] { return false; }, 50 * kNsPerMs);
+    EXPECT_TRUE(other->silent());
+}
+
 // ---- HELLO
 
 TEST_F(ConsumerSessionTest, HelloIsAnsweredAndEveryStreamNamed) {

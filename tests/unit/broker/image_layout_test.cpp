@@ -54,15 +54,28 @@ TEST(ImageLayoutTest, OthersAreRefusedByName) {
     EXPECT_FALSE(check_layout(image, 1 << 20));
 }
 
-TEST(ImageLayoutTest, OnlyLinearOnePlane) {
+TEST(ImageLayoutTest, ALinearImageHasOnePlane) {
     auto image = image_of(64, 64, 256);
-    image.modifier = 1;
-    EXPECT_FALSE(check_layout(image, 1 << 20));
-    image.modifier = kMax >> 8;  // DRM_FORMAT_MOD_INVALID
-    EXPECT_FALSE(check_layout(image, 1 << 20));
-    image = image_of(64, 64, 256);
     image.plane_count = 2;
     image.planes[1].pitch = 256;
+    EXPECT_FALSE(check_layout(image, 1 << 20));
+}
+
+TEST(ImageLayoutTest, OfATiledImageThePlanesStartInsideOfTheBuffer) {
+    auto image = image_of(64, 64, 256);
+    image.modifier = 1;
+    image.plane_count = 2;
+    image.planes[1].offset = 65535;
+    image.planes[1].pitch = 16;
+    EXPECT_TRUE(check_layout(image, 65536));
+    EXPECT_FALSE(check_layout(image, 65535));
+    image.planes[0].offset = kMax;
+    EXPECT_FALSE(check_layout(image, 65536));
+    image = image_of(64, 64, 256);
+    image.modifier = kMax >> 8;  // DRM_FORMAT_MOD_INVALID
+    EXPECT_FALSE(check_layout(image, 1 << 20));
+    image.modifier = 1;
+    image.fourcc = fourcc_of("NV12");
     EXPECT_FALSE(check_layout(image, 1 << 20));
 }
 

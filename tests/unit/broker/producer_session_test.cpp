@@ -286,9 +286,9 @@ TEST_F(ProducerSessionTest, WhatDoesNotFitTheStateIsRefused) {
          [&](SocketPeer& p) {
              p.send(with(image(1, 5, id_of(1)), [](auto& m) { m.fourcc = fourcc_of("NV12"); }));
          }},
-        {"tiled", Type::stream_image,
+        {"no modifier named", Type::stream_image,
          [&](SocketPeer& p) {
-             p.send(with(image(1, 5, id_of(1)), [](auto& m) { m.modifier = 1; }));
+             p.send(with(image(1, 5, id_of(1)), [](auto& m) { m.modifier = kModifierInvalid; }));
          }},
         {"slot out of range", Type::stream_image,
          [](SocketPeer& p) { p.send(image(1, 64, id_of(1))); }},

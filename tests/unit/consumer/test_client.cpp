@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/common/drm_format.hpp"
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/consumer/client.hpp"
 #include "tests/unit/consumer/scattered_buffer.hpp"
@@ -146,6 +147,59 @@ TEST_F(ClientTest, AStreamFromBeginningToEnd) {
     EXPECT_THAT(listener_.log,
                 testing::ElementsAre("connected", "added 1 cube", "image 1", "frame 5", "gone 1",
                                      "title sphere", "removed 1"));
+}
+
+TEST_F(ClientTest, OfALongListTheBestOfEachFormatAreSaid) {
+    greet();
+    std::vector<stream::FormatModifier> list{{1, 0, kModifierLinear}};
+    for (std::uint64_t i = 1; i <= 200; ++i) list.push_back({1, 0, i});
+    for (std::uint64_t i = 1; i <= 3; ++i) list.push_back({2, 0, i});
+    client_->formats(list);
+    const auto said = hear<Formats>();
+    ASSERT_EQ(said.format_count, stream::kMaxFormats);
+    std::vector<std::uint64_t> of_two;
+    std::uint64_t of_one = 0;
+    for (const auto& each : said.formats) {
+        if (each.fourcc == 2) {
+            of_two.push_back(each.modifier);
+        } else {
+            EXPECT_EQ(each.modifier, ++of_one) << "best first";
+        }
+    }
+    EXPECT_THAT(of_two, testing::ElementsAre(1, 2, 3));
+    EXPECT_EQ(of_one, stream::kMaxFormats - 3);
+    client_->formats({});
+    EXPECT_EQ(hear<Formats>().format_count, 0u);
+}
+
+TEST_F(ClientTest, AnImageComesAgainWhenAskedForOnly) {
+    greet();
+    add_stream(1);
+    const ScatteredBuffer buffer(1 << 20, 2);
+    const auto runs = image_message(buffer, 100, 100, 512);
+    auto dmabuf = runs;
+    dmabuf.memory = static_cast<std::uint32_t>(MemoryKind::dmabuf);
+    std::vector<UniqueFd> one;
+    one.push_back(std::move(buffer.descriptors()[1]));
+    say(dmabuf, one);
+    ASSERT_EQ(listener_.buffers.size(), 1u);
+    EXPECT_EQ(listener_.buffers[0].kind, MemoryKind::dmabuf);
+    client_->image_again(1, dmabuf.image + 1);  // none such: nothing is said
+    client_->image_again(1, dmabuf.image);
+    const auto asked = hear<ImageAgain>();
+    EXPECT_EQ(asked.image, dmabuf.image);
+    EXPECT_EQ(asked.memory, static_cast<std::uint32_t>(MemoryKind::runs));
+    auto none = runs;
+    none.memory = static_cast<std::uint32_t>(MemoryKind::none);
+    none.run_count = none.file_count = 0;
+    put_text(none.reason, "kept");
+    say(none);
+    ASSERT_EQ(listener_.buffers.size(), 2u);
+    EXPECT_EQ(listener_.buffers[1].kind, MemoryKind::none);
+    EXPECT_TRUE(listener_.buffers[1].files.empty());
+    EXPECT_FALSE(lost());
+    say(runs, buffer.descriptors());
+    EXPECT_TRUE(lost()) << "not asked for";
 }
 
 TEST_F(ClientTest, HostileBrokersAreLeft) {

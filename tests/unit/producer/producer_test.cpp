@@ -229,6 +229,46 @@ TEST_F(ProducerTest, MalformedMessagesOfTheBrokerAreIgnored) {
     EXPECT_TRUE(connection->usable());
 }
 
+TEST_F(ProducerTest, FormatsFollowTheBroker) {
+    connect();
+    EXPECT_TRUE(connection->formats().empty());
+    const std::uint64_t before = connection->formats_version();
+    auto list = stream::make<stream::Formats>();
+    list.format_count = 2;
+    list.formats[0] = {kXr24, 0, 0};
+    list.formats[1] = {kXr24, 0, 7};
+    broker.send(list);
+    const auto version_after = [&](std::uint64_t old) {
+        for (int i = 0; i < 300 && connection->formats_version() == old; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return connection->formats_version();
+    };
+    const std::uint64_t first = version_after(before);
+    ASSERT_NE(first, before);
+    ASSERT_EQ(connection->formats().size(), 2u);
+    EXPECT_EQ(connection->formats()[1].modifier, 7u);
+    broker.send(list);  // no change
+    list.format_count = 1;
+    broker.send(list);
+    EXPECT_EQ(version_after(first), first + 1);
+    EXPECT_EQ(connection->formats().size(), 1u);
+
+    // The next broker has another list.
+    broker.hang_up();
+    ASSERT_TRUE(broker.accept());
+    ASSERT_TRUE(broker.expect<stream::Hello>());
+    auto welcome = stream::make<stream::Welcome>();
+    welcome.version = 1;
+    welcome.max_streams = 64;
+    welcome.format_count = 1;
+    welcome.formats[0] = {kXr24, 0, 9};
+    broker.send(welcome);
+    EXPECT_EQ(version_after(first + 1), first + 2);
+    ASSERT_EQ(connection->formats().size(), 1u);
+    EXPECT_EQ(connection->formats()[0].modifier, 9u);
+}
+
 TEST_F(ProducerTest, PingIsAnswered) {
     connect();
     auto ping = stream::make<stream::Ping>();

@@ -55,10 +55,11 @@ Message good() {
 template <typename Message>
 class ConsumerEnvelopeTest : public testing::Test {};
 
-using AllMessages = testing::Types<Hello, Welcome, StreamAdded, StreamRemoved, StreamTitle, Attach,
-                                   Detach, Image, ImageGone, Frame, Release, Presented, Configure,
-                                   CloseStream, Imported, ImageDone, Statistics, Query,
-                                   StreamStatus, ImageStatus, QueryDone, ErrorMessage>;
+using AllMessages =
+    testing::Types<Hello, Welcome, StreamAdded, StreamRemoved, StreamTitle, Attach, Detach, Image,
+                   ImageGone, Frame, Release, Presented, Configure, CloseStream, Imported,
+                   ImageDone, Statistics, Query, StreamStatus, ImageStatus, QueryDone, ErrorMessage,
+                   Formats, ImageAgain>;
 TYPED_TEST_SUITE(ConsumerEnvelopeTest, AllMessages);
 
 TYPED_TEST(ConsumerEnvelopeTest, OnlyTheRightSizeAndType) {
@@ -98,6 +99,14 @@ TEST(ConsumerMessagesTest, ThoseOfConsumers) {
     EXPECT_REFUSED(make<Imported>(), m.reserved = 1);
     EXPECT_TERMINATED(make<Imported>(), reason);
     EXPECT_TAKEN(make<Statistics>(), m.frames_received = kAll64);
+    EXPECT_TAKEN(make<Formats>(), m.format_count = stream::kMaxFormats);
+    EXPECT_REFUSED(make<Formats>(), m.format_count = stream::kMaxFormats + 1);
+    EXPECT_REFUSED(make<Formats>(), m.reserved = 1);
+    EXPECT_TAKEN(make<ImageAgain>(), m.image = kAll64);
+    EXPECT_REFUSED(make<ImageAgain>(), m.memory = 0);
+    EXPECT_REFUSED(make<ImageAgain>(), m.memory = 1);
+    EXPECT_REFUSED(make<ImageAgain>(), m.memory = 3);
+    EXPECT_REFUSED(make<ImageAgain>(), m.reserved = 1);
 }
 
 TEST(ConsumerMessagesTest, Image) {
@@ -120,8 +129,10 @@ TEST(ConsumerMessagesTest, Image) {
     EXPECT_REFUSED(m0, m.buffer_size = 0);
     EXPECT_TAKEN(m0, m.buffer_size = (std::uint64_t{1} << 48) - 1);
     EXPECT_REFUSED(m0, m.buffer_size = std::uint64_t{1} << 48);
-    EXPECT_REFUSED(m0, m.memory = 0);
+    EXPECT_TAKEN(m0, (m.memory = static_cast<std::uint32_t>(MemoryKind::none),
+                      m.run_count = m.file_count = 0));
     EXPECT_REFUSED(m0, m.memory = 3);
+    EXPECT_TERMINATED(m0, reason);
     EXPECT_REFUSED(m0, m.run_count = 0);
     EXPECT_TAKEN(m0, m.run_count = kMaxRuns);
     EXPECT_REFUSED(m0, m.run_count = kMaxRuns + 1);
@@ -154,6 +165,9 @@ TEST(ConsumerMessagesTest, ThoseOfTheBroker) {
     EXPECT_REFUSED(make<ImageStatus>(), m.path = kImportPathCount);
     EXPECT_REFUSED(make<ImageStatus>(), m.strategy = stream::kStrategyCount);
     EXPECT_TERMINATED(make<ImageStatus>(), reason);
+    EXPECT_TERMINATED(make<ImageStatus>(), memory_reason);
+    EXPECT_TAKEN(make<ImageStatus>(), m.memory = 2);
+    EXPECT_REFUSED(make<ImageStatus>(), m.memory = 3);
     EXPECT_TERMINATED(make<ErrorMessage>(), text);
 }
 

@@ -76,8 +76,8 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
         if (layout.type == 0 || layout.section == "Device protocol") continue;
         EXPECT_TRUE(used[layout.section].insert(layout.type).second) << layout.name;
     }
-    EXPECT_EQ(used["Stream protocol"].size(), 17u);
-    EXPECT_EQ(used["Consumer protocol"].size(), 22u);
+    EXPECT_EQ(used["Stream protocol"].size(), 18u);
+    EXPECT_EQ(used["Consumer protocol"].size(), 24u);
 }
 
 TEST(LayoutsTest, DeviceAndStreamsAgreeOnTheirLimits) {

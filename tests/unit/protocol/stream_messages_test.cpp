@@ -92,7 +92,7 @@ Message good() {
 using AllMessages =
     testing::Types<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
                    StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-                   Configure, Close, Ping, ErrorMessage>;
+                   Configure, Close, Ping, ErrorMessage, Formats>;
 TYPED_TEST_SUITE(StreamEnvelopeTest, AllMessages);
 
 TYPED_TEST(StreamEnvelopeTest, OnlyTheRightSizeAndType) {

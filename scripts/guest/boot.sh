@@ -15,6 +15,7 @@
 #   --qmp SOCKET           QEMU's control socket is made there
 #   --share DIR            a folder that the guest may write, at the same path
 #   --timeout S            ends the guest after so long; default 0: never
+#   --boot-limit S         how long it may take to run the command; default 180
 #   --env NAME=VALUE       for the command; may be repeated
 #   --module FILE          the driver to load; default: build it from kernel/
 #   --no-module            load no driver
@@ -31,7 +32,7 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
-BOOT_LIMIT_S=180 # a guest that has not run the command by then never will
+BOOT_LIMIT_S=180 # a guest that has not run the command by then never will, on most machines
 VMM_KIND=qemu KERNEL=6.12 ACCEL=auto MEM=1024 SMP='' QMP='' SHARE='' TIMEOUT=0
 MODULE=build SANITIZED='' FOLLOW='' PREPARE='' WORK=''
 VHOST_USER=() ENVIRONMENT=() VMM=()
@@ -46,7 +47,7 @@ parse_options() {
       --follow) FOLLOW=1 ;;
       --prepare) PREPARE=1 ;;
       --) shift; break ;;
-      --vmm | --kernel | --accel | --mem | --smp | --vhost-user | --qmp | --share | --timeout | --env | --module)
+      --vmm | --kernel | --accel | --mem | --smp | --vhost-user | --qmp | --share | --timeout | --boot-limit | --env | --module)
         (($# >= 2)) || usage_error "$1 needs a value"
         case $1 in
           --vmm) VMM_KIND=$2 ;;
@@ -58,6 +59,7 @@ parse_options() {
           --qmp) QMP=$2 ;;
           --share) SHARE=$2 ;;
           --timeout) TIMEOUT=$2 ;;
+          --boot-limit) BOOT_LIMIT_S=$2 ;;
           --env) ENVIRONMENT+=("$2") ;;
           --module) MODULE=$2 ;;
         esac
@@ -78,6 +80,7 @@ check_options() {
   [[ -n $SMP ]] || { SMP=1; [[ $VMM_KIND == uml ]] || SMP=2; }
   [[ $SMP =~ ^[1-9][0-9]*$ ]] || usage_error "--smp must be a number of processors"
   [[ $TIMEOUT =~ ^[0-9]+$ ]] || usage_error "--timeout must be a number of seconds"
+  [[ $BOOT_LIMIT_S =~ ^[1-9][0-9]*$ ]] || usage_error "--boot-limit must be a number of seconds"
   [[ -z $SANITIZED || $VMM_KIND == uml ]] || usage_error "--sanitized is for --vmm uml"
   need_commands busybox setpriv timeout
   [[ -z $PREPARE ]] || return 0

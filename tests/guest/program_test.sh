@@ -7,11 +7,12 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-BOOT=(--vmm qemu --no-module --mem 2048) OUT='' RUN=()
+LIMIT=500 BOOT=(--vmm qemu --no-module --mem 2048) OUT='' RUN=()
 while (($#)); do
   case $1 in
     --mesa) RUN=("$("$REPO/scripts/fetch-mesa.sh" "$2")"); shift ;;
     --out) OUT=$2; shift ;;
+    --timeout) LIMIT=$2; shift ;;
     --) shift; break ;;
     *) BOOT+=("$1" "$2"); shift ;;
   esac
@@ -22,7 +23,7 @@ done
 rm -rf "$OUT"
 mkdir -p "$OUT"
 status=0
-"$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --share "$OUT" --timeout 500 -- "${RUN[@]}" "$@" || status=$?
+"$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --share "$OUT" --timeout "$LIMIT" -- "${RUN[@]}" "$@" || status=$?
 cat "$OUT/guest-output.log"
 if grep -q '^\[  SKIPPED \]' "$OUT/guest-output.log"; then
   die "tests were skipped in the guest; see $OUT/guest-output.log"

@@ -196,6 +196,21 @@ class HostChainTest : public testing::TestWithParam<ImportPath> {
     std::shared_ptr<gpu::Device> device_;
 };
 
+// An image of kWidth x kHeight at an odd place: whole pixels, and for most formats a pitch that is
+// not a multiple of 256.
+stream::StreamImage image_of(const Case& format) {
+    const std::uint64_t pitch = (kWidth * format.bytes + 63) / 64 * 64 + 64;
+    stream::StreamImage image;
+    image.width = kWidth;
+    image.height = kHeight;
+    image.fourcc = fourcc(format.fourcc);
+    image.planes[0] = {kOffset, pitch};
+    return image;
+}
+std::uint64_t buffer_size(const stream::StreamImage& image) {
+    return (image.planes[0].offset + image.planes[0].pitch * (kHeight + 15) + 4095) / 4096 * 4096;
+}
+
 TEST_P(HostChainTest, WhatTheGuestWritesIsWhatTheGpuReads) {
     const ImportPath path = GetParam();
     const std::string vmm = Daemon::directory() + "/vmm.sock";
@@ -209,15 +224,8 @@ TEST_P(HostChainTest, WhatTheGuestWritesIsWhatTheGpuReads) {
     for (const Case& format : kFormats) {
         SCOPED_TRACE(format.fourcc);
         const std::uint64_t row_bytes = kWidth * format.bytes;
-        // Whole pixels, and not a multiple of 256 for most of them.
-        const std::uint64_t pitch = (row_bytes + 63) / 64 * 64 + 64;
-        stream::StreamImage image;
-        image.width = kWidth;
-        image.height = kHeight;
-        image.fourcc = fourcc(format.fourcc);
-        image.planes[0] = {kOffset, pitch};
-        const std::uint64_t size = (kOffset + pitch * (kHeight + 15) + 4095) / 4096 * 4096;
-        ASSERT_TRUE(app.show(size, image)) << daemon.log();
+        const stream::StreamImage image = image_of(format);
+        ASSERT_TRUE(app.show(buffer_size(image), image)) << daemon.log();
         paint(app, image, row_bytes, 1);
         ASSERT_TRUE(app.present()) << daemon.log();
         ASSERT_TRUE(screen.next_frame()) << daemon.log();
@@ -244,6 +252,30 @@ TEST_P(HostChainTest, WhatTheGuestWritesIsWhatTheGpuReads) {
         screen.let_go();
         EXPECT_TRUE(app.released(kLimitMs));
     }
+}
+
+TEST_P(HostChainTest, ThePictureOutlivesVmAndBroker) {
+    const std::string vmm = Daemon::directory() + "/vmm.sock";
+    auto daemon = std::make_unique<Daemon>(std::vector<std::string>{"--vm", "test=" + vmm});
+    ASSERT_TRUE(daemon->ready()) << daemon->log();
+    auto app = std::make_unique<FakeApp>(connect_vmm(vmm));
+    ASSERT_TRUE(app->start()) << daemon->log();
+    Screen screen(device_, GetParam());
+    ASSERT_TRUE(screen.connect());
+    const Case& format = kFormats[0];
+    const stream::StreamImage image = image_of(format);
+    ASSERT_TRUE(app->show(buffer_size(image), image)) << daemon->log();
+    paint(*app, image, kWidth * format.bytes, 1);
+    ASSERT_TRUE(app->present());
+    ASSERT_TRUE(screen.next_frame()) << daemon->log();
+    const ImportOutcome& outcome = screen.outcome;
+    ASSERT_TRUE(outcome.image) << outcome.reason;
+    outcome.image->prepare();
+
+    // The guest's memory is unmapped and its file closed; broker and keeper are killed.
+    app.reset();
+    daemon.reset();
+    EXPECT_EQ(wrong_bytes(outcome, 1), 0U) << outcome.reason;
 }
 
 std::string test_name(const testing::TestParamInfo<ImportPath>& tested) {

@@ -21,6 +21,8 @@ struct Limits {
     std::uint32_t buffers = 1024;                         // per VM, held ones included
     std::uint64_t buffer_bytes = std::uint64_t{4} << 30;  // per VM, held ones included
     std::uint32_t images = 4096;                          // per VM, held ones included
+    std::uint32_t raw_offers = 256;                       // per VM, held ones included
+    std::uint32_t raw_receivers = 256;                    // of all raw buffers of a VM
 };
 
 struct Config {

@@ -24,6 +24,13 @@ std::uint32_t number(Type type) {
 
 }  // namespace
 
+ConsumerSession::ConsumerSession(Router& router, unsigned index)
+    : router_(router),
+      index_(index),
+      raw_(router.raw_buffers(), [this](std::span<const std::byte> message, FdList fds) {
+          if (!refused_) channel_->send(message, std::move(fds));
+      }) {}
+
 Result<std::unique_ptr<ConsumerSession>> ConsumerSession::create(Router& router, unsigned index,
                                                                  UniqueFd socket,
                                                                  std::function<void()> ended) {
@@ -177,6 +184,12 @@ void ConsumerSession::message(std::span<const std::byte> bytes) {
     if (!type) return refuse(ErrorCode::protocol, 0, type.error().text);
     if (*type == Type::hello) return on_hello(bytes);
     if (!greeted_) return refuse(ErrorCode::protocol, number(*type), "the first message is HELLO");
+    if (raw::of_consumer(number(*type))) {
+        const auto status = raw_.message(bytes);
+        if (status) return;
+        return refuse(status.error().code == EDQUOT ? ErrorCode::quota : ErrorCode::protocol,
+                      number(*type), status.error().text);
+    }
     switch (*type) {
         case Type::attach:
             return handle<consumer::Attach>(bytes);
@@ -220,7 +233,9 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     greeted_ = true;
     features_ = hello->features;
     name_ = consumer::get_text(hello->name);
+    raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
+    welcome.features = raw::kFeatureRaw;
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);
@@ -374,6 +389,7 @@ void ConsumerSession::on(const consumer::Query&) {
             send(consumer::bytes_of(status));
         }
     }
+    raw_.send_status();
     send(consumer::bytes_of(consumer::make<consumer::QueryDone>()));
 }
 

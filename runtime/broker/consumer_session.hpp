@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/broker/raw_consumer.hpp"
 #include "runtime/broker/router.hpp"
 #include "runtime/broker/socket_channel.hpp"
 #include "runtime/common/consumer_messages.hpp"
@@ -55,7 +56,7 @@ class ConsumerSession {
         bool removed = false;
     };
 
-    ConsumerSession(Router& router, unsigned index) : router_(router), index_(index) {}
+    ConsumerSession(Router& router, unsigned index);
     void message(std::span<const std::byte> bytes);
     void on_hello(std::span<const std::byte> bytes);
     void on(const consumer::Attach& message);
@@ -91,6 +92,7 @@ class ConsumerSession {
     bool refused_ = false;
     std::unordered_map<std::uint64_t, Attachment> attachments_;  // by stream
     std::shared_ptr<ConsumerSession*> self_;                     // for timers
+    RawConsumer raw_;
 };
 
 }  // namespace vdmabuf::broker

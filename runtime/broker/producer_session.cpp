@@ -21,7 +21,8 @@ ProducerSession::ProducerSession(Router& router, ProducerPort& port, const Produ
       info_(info),
       quota_(std::move(quota)),
       connection_(std::move(connection)),
-      clock_(info.vm.empty()) {
+      clock_(info.vm.empty()),
+      raw_(router.raw_buffers(), quota_, raw_host()) {
     router_.add_producer(*this);
 }
 
@@ -57,6 +58,7 @@ void ProducerSession::fail(ErrorCode code, Type request, const std::string& text
     send_error(code, request, text);
     failed_ = true;
     remove_streams();
+    raw_.reset();
     port_.close(code == ErrorCode::quota    ? CloseReason::quota
                 : code == ErrorCode::policy ? CloseReason::policy
                                             : CloseReason::protocol);
@@ -111,6 +113,12 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
         if (!info_.vm.empty()) return;
         return fail(ErrorCode::protocol, *type, "the first message is HELLO");
     }
+    if (raw::of_producer(static_cast<std::uint32_t>(*type))) {
+        const auto status = raw_.message(bytes);
+        if (status) return;
+        return fail(status.error().code == EDQUOT ? ErrorCode::quota : ErrorCode::protocol, *type,
+                    status.error().text);
+    }
     switch (*type) {
         case Type::stream_create:
             return handle<stream::StreamCreate>(bytes);
@@ -142,6 +150,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
     if (!hello) return fail(ErrorCode::protocol, Type::hello, hello.error().text);
     // Once more after a RESYNC: the producer starts anew. Its buffers are its transport's matter.
     remove_streams();
+    raw_.reset();
     greeted_ = true;
     app_ = stream::get_text(hello->app);
     if (app_.empty()) app_ = info_.comm;
@@ -149,6 +158,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
+    welcome.features = raw::kFeatureRaw;
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = router_.formats();
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
@@ -168,6 +178,19 @@ void ProducerSession::formats_changed() {
     message.format_count = static_cast<std::uint32_t>(told_formats_.size());
     std::copy(told_formats_.begin(), told_formats_.end(), message.formats);
     send(stream::bytes_of(message));
+}
+
+RawProducer::Host ProducerSession::raw_host() {
+    RawProducer::Host host;
+    host.send = [this](std::span<const std::byte> message) { send(message); };
+    host.find = [this](const stream::BufferId& id) -> const std::shared_ptr<Buffer>* {
+        static const std::shared_ptr<Buffer> kRefused;
+        const auto found = buffers_.find(id);
+        if (found != buffers_.end()) return &found->second;
+        return refused_buffers_.contains(id) ? &kRefused : nullptr;
+    };
+    host.origin = [this] { return RawProducer::Origin{info_.vm, app_, pid_, info_.uid}; };
+    return host;
 }
 
 bool ProducerSession::may_change(Type request) {

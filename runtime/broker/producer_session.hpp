@@ -14,6 +14,7 @@
 #include "runtime/broker/clock_offset.hpp"
 #include "runtime/broker/producer_port.hpp"
 #include "runtime/broker/quota.hpp"
+#include "runtime/broker/raw_producer.hpp"
 #include "runtime/broker/router.hpp"
 #include "runtime/common/stream_messages.hpp"
 
@@ -64,6 +65,7 @@ class ProducerSession final : public ProducerLink {
 
     // Counts a message that consumers are told of. False: there were too many, and this is the end.
     bool may_change(stream::Type request);
+    RawProducer::Host raw_host();
     Entry* entry_of(std::uint32_t number, stream::Type request);
     void release_refused(const stream::Present& message);
     void remove_streams();
@@ -88,6 +90,7 @@ class ProducerSession final : public ProducerLink {
     std::map<stream::BufferId, std::shared_ptr<Buffer>> buffers_;
     std::set<stream::BufferId> refused_buffers_;
     FormatList told_formats_;
+    RawProducer raw_;
 
     std::uint64_t ping_token_ = 0;
     std::uint64_t ping_sent_ns_ = 0;  // 0: no PONG is awaited

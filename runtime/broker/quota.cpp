@@ -28,7 +28,8 @@ std::shared_ptr<Quota> Quota::create(const Limits& limits) {
 }
 
 Quota::Quota(const Limits& limits)
-    : limit_{limits.connections, limits.buffers, limits.buffer_bytes, limits.images},
+    : limit_{limits.connections, limits.buffers,    limits.buffer_bytes,
+             limits.images,      limits.raw_offers, limits.raw_receivers},
       streams_per_connection_(limits.streams) {}
 
 bool Quota::spend_change(std::uint64_t now_ns) {

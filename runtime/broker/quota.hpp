@@ -15,8 +15,8 @@ namespace vdmabuf::broker {
 // One thread.
 class Quota : public std::enable_shared_from_this<Quota> {
   public:
-    enum class Kind { connections, buffers, bytes, images };
-    static constexpr std::size_t kKinds = 4;
+    enum class Kind { connections, buffers, bytes, images, raw_offers, raw_receivers };
+    static constexpr std::size_t kKinds = 6;
 
     // A part that is taken; given back by the end of the object.
     class Share {

@@ -111,8 +111,12 @@ Stream* Router::find(std::uint64_t id) {
     return found == streams_.end() ? nullptr : found->second.get();
 }
 
-Result<ExportedMemory> Router::export_image(Image& image, bool /*as_dmabuf*/) {
-    return export_memory(*image.buffer, read_only_files_, share_vm_memory_);
+Result<ExportedMemory> Router::export_image(Image& image, bool as_dmabuf) {
+    return export_buffer(*image.buffer, as_dmabuf);
+}
+
+Result<ExportedMemory> Router::export_buffer(Buffer& buffer, bool /*as_dmabuf*/) {
+    return export_memory(buffer, read_only_files_, share_vm_memory_);
 }
 
 void Router::send_to(unsigned consumer, std::span<const std::byte> message) {

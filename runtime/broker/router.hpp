@@ -12,6 +12,7 @@
 #include "runtime/broker/broker.hpp"
 #include "runtime/broker/format_list.hpp"
 #include "runtime/broker/memory_export.hpp"
+#include "runtime/broker/raw_buffers.hpp"
 #include "runtime/broker/stream.hpp"
 #include "runtime/broker/wake_timer.hpp"
 #include "runtime/common/event_loop.hpp"
@@ -30,6 +31,7 @@ class Router {
     ~Router();
 
     EventLoop& loop() { return loop_; }
+    RawBuffers& raw_buffers() { return raw_buffers_; }
 
     // ---- producers
     void add_producer(ProducerLink& producer) { producers_.push_back(&producer); }
@@ -56,6 +58,7 @@ class Router {
     bool was(std::uint64_t id) const { return id != 0 && id < next_stream_; }
     const std::map<std::uint64_t, std::unique_ptr<Stream>>& streams() const { return streams_; }
     Result<ExportedMemory> export_image(Image& image, bool as_dmabuf);
+    Result<ExportedMemory> export_buffer(Buffer& buffer, bool as_dmabuf);
     void send_to(unsigned consumer, std::span<const std::byte> message);
 
     // To be called after every call of a stream that may have changed its deadline.
@@ -73,6 +76,8 @@ class Router {
     EventLoop& loop_;
     const bool share_vm_memory_;
     ReadOnlyFiles read_only_files_;
+    RawBuffers raw_buffers_{
+        [this](Buffer& buffer, bool as_dmabuf) { return export_buffer(buffer, as_dmabuf); }};
     std::unique_ptr<WakeTimer> timer_;
     std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
     std::vector<Stream*> scheduled_;  // those with a deadline; its capacity is one for each stream

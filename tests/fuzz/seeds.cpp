@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/common/raw_messages.hpp"
 #include "runtime/common/stream_messages.hpp"
 #include "tests/unit/device/fake_guest.hpp"
 #include "tests/unit/keeper/fake_front.hpp"
@@ -57,6 +58,20 @@ void stream_seeds(Folder folder) {
     present.stream = 1;
     present.serial = 1;
     folder.add(stream::bytes_of(present));
+}
+
+template <typename... Messages>
+void raw_seeds(Folder folder) {
+    (folder.add(raw::bytes_of(raw::make<Messages>())), ...);
+    // Steps of fuzz_raw: what (times two) and who, then two numbers for it.
+    Bytes script;
+    append(script, {8, 1, 0, 9, 1, 0});                        // both consumers subscribe
+    append(script, {0, 1, 0, 1, 2, 0});                        // both producers offer
+    append(script, {12, 0, 0, 12, 1, 0, 13, 0, 0});            // taken
+    append(script, {4, 0, 9, 4, 0, 9, 16, 0, 9});              // messages both ways
+    append(script, {18, 2, 0, 6, 3, 0, 2, 1, 0});              // acknowledged, withdrawn
+    append(script, {14, 0, 0, 20, 0, 0, 25, 0, 0, 26, 0, 0});  // done, HELLO again, died, QUERY
+    folder.add(script, 1);
 }
 
 void device_seeds(Folder folder) {
@@ -139,6 +154,10 @@ int main(int argc, char** argv) {
     stream_seeds<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
                  StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
                  Configure, Close, Ping, ErrorMessage, Formats>(Folder(root / "stream"));
+    raw_seeds<vdmabuf::raw::Offer, vdmabuf::raw::ProducerSend, vdmabuf::raw::Taken,
+              vdmabuf::raw::Subscribe, vdmabuf::raw::Take, vdmabuf::raw::ConsumerSend,
+              vdmabuf::raw::Offered, vdmabuf::raw::Buffer, vdmabuf::raw::Status>(
+        Folder(root / "raw"));
     device_seeds(Folder(root / "device"));
     vhost_user_seeds(Folder(root / "vhost_user"));
     return 0;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/event_loop.hpp"
+#include "runtime/common/raw_messages.hpp"
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/common/stream_messages.hpp"
 
@@ -186,7 +188,9 @@ template <typename Message>
 Message Peer::decoded(const Received& received) {
     // Consumer messages have their types from 0x101 on.
     const auto message = [&] {
-        if constexpr (static_cast<std::uint32_t>(Message::kType) > 0x100) {
+        if constexpr (std::is_same_v<decltype(Message::kType), const raw::Type>) {
+            return raw::decode<Message>(received.bytes);
+        } else if constexpr (static_cast<std::uint32_t>(Message::kType) > 0x100) {
             return consumer::decode<Message>(received.bytes);
         } else {
             return stream::decode<Message>(received.bytes);

@@ -78,6 +78,8 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
     }
     EXPECT_EQ(used["Stream protocol"].size(), 18u);
     EXPECT_EQ(used["Consumer protocol"].size(), 24u);
+    EXPECT_EQ(used["Raw buffers, producer's side"].size(), 9u);
+    EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
 }
 
 TEST(LayoutsTest, DeviceAndStreamsAgreeOnTheirLimits) {

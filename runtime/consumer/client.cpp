@@ -11,6 +11,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/drm_format.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/common/raw_messages.hpp"
 #include "runtime/common/seqpacket.hpp"
 
 namespace vdmabuf::consumer {
@@ -142,6 +143,10 @@ bool Client::receive_one() {
 Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
     auto type = type_of(bytes);
     if (!type) return type.error();
+    if (raw::to_consumer(static_cast<std::uint32_t>(*type))) {
+        if (!welcomed_) return broken("something before WELCOME");
+        return listener_.raw_message(bytes, std::move(fds));
+    }
     if (*type != Type::image && !fds.empty()) return broken("a message with descriptors");
     if (*type == Type::error) {
         auto m = decode<ErrorMessage>(bytes);

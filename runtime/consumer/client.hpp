@@ -37,6 +37,12 @@ class ClientListener {
     virtual void stream_status(const StreamStatus&) {}
     virtual void image_status(const ImageStatus&) {}
     virtual void query_done() {}
+    // A message of raw buffers (raw::to_consumer()), not decoded yet. An error: the broker breaks
+    // the protocol.
+    virtual Status raw_message(std::span<const std::byte> /*bytes*/,
+                               std::vector<UniqueFd> /*fds*/) {
+        return {};
+    }
 };
 
 // The path of the consumers' socket: "consumer.sock" in runtime_directory().
@@ -87,6 +93,8 @@ class Client {
     void image_again(std::uint64_t stream, std::uint64_t image);
     void statistics(const Statistics& message);
     void query();
+    // A message of raw::of_consumer().
+    void send_raw(std::span<const std::byte> message) { send_bytes(message); }
 
   private:
     // What the broker has said so far of a stream.

@@ -105,6 +105,34 @@ std::string stream_text(const BrokerState::Stream& stream) {
     return text;
 }
 
+ordered_json raw_json(const raw::Status& status) {
+    ordered_json json;
+    json["number"] = status.number;
+    json["vm"] = get_text(status.vm);
+    json["app"] = get_text(status.app);
+    json["pid"] = status.pid;
+    json["topic"] = get_text(status.topic);
+    json["size"] = status.size;
+    json["runs"] = status.run_count;
+    json["receivers"] = status.receivers;
+    json["withdrawn"] = (status.flags & raw::kWithdrawn) != 0;
+    json["messages"] = {{"to_consumers", status.messages_to_consumers},
+                        {"to_producer", status.messages_to_producer}};
+    return json;
+}
+
+std::string raw_text(const raw::Status& status) {
+    const std::string vm = get_text(status.vm);
+    return fmt::format(
+        "raw buffer {}: {}{}{} (process {})  \"{}\"  {} in {} run{}, {} receiver{}{}; "
+        "messages: {} to consumers, {} to the producer\n",
+        status.number, vm, vm.empty() ? "" : "/", get_text(status.app), status.pid,
+        get_text(status.topic), size_text(status.size), status.run_count,
+        status.run_count == 1 ? "" : "s", status.receivers, status.receivers == 1 ? "" : "s",
+        status.flags & raw::kWithdrawn ? " (withdrawn)" : "", status.messages_to_consumers,
+        status.messages_to_producer);
+}
+
 }  // namespace
 
 std::string as_json(const BrokerState& state) {
@@ -112,6 +140,8 @@ std::string as_json(const BrokerState& state) {
     json["broker"] = {{"version", state.version}, {"pid", state.pid}};
     json["streams"] = ordered_json::array();
     for (const auto& stream : state.streams) json["streams"].push_back(stream_json(stream));
+    json["raw_buffers"] = ordered_json::array();
+    for (const auto& status : state.raw_buffers) json["raw_buffers"].push_back(raw_json(status));
     // Names come from guests: what is no UTF-8 is replaced, not thrown at us.
     return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
@@ -120,6 +150,7 @@ std::string as_text(const BrokerState& state) {
     std::string text;
     for (const auto& stream : state.streams) text += stream_text(stream);
     if (text.empty()) text = "no streams\n";
+    for (const auto& status : state.raw_buffers) text += raw_text(status);
     return text;
 }
 

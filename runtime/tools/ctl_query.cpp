@@ -42,6 +42,7 @@ class Inquiry final : public consumer::ClientListener {
     Result<BrokerState> ask() {
         done_ = false;
         state_.streams.clear();
+        state_.raw_buffers.clear();
         if (client_->is_connected()) client_->query();
         const std::uint64_t deadline = now_ns() + kPatienceNs;
         for (std::uint64_t now = now_ns(); now < deadline; now = now_ns()) {
@@ -68,6 +69,12 @@ class Inquiry final : public consumer::ClientListener {
         for (auto& stream : state_.streams) {
             if (stream.status.stream == message.stream) stream.images.push_back(message);
         }
+    }
+    Status raw_message(std::span<const std::byte> bytes, std::vector<UniqueFd> /*fds*/) override {
+        if (const auto status = raw::decode<raw::Status>(bytes)) {
+            state_.raw_buffers.push_back(*status);
+        }
+        return {};
     }
     void query_done() override { done_ = true; }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/raw_messages.hpp"
 #include "runtime/common/result.hpp"
 
 namespace vdmabuf::tools {
@@ -19,6 +20,7 @@ struct BrokerState {
     std::string version;
     std::uint32_t pid = 0;
     std::vector<Stream> streams;  // those that this user may see
+    std::vector<raw::Status> raw_buffers;
 };
 
 // Asks the broker at `socket_path`. ECONNREFUSED or ENOENT when none runs, ETIMEDOUT when it does

@@ -129,9 +129,16 @@ void read_limit(const std::string& text, DaemonOptions& options) {
             limits.streams = count;
         } else if (key == "connections") {
             limits.connections = count;
+        } else if (key == "raw-offers") {
+            limits.raw_offers = count;
+        } else if (key == "raw-receivers") {
+            limits.raw_receivers = count;
         } else {
             throw CLI::ValidationError(
-                option, fmt::format("'{}' is none of bytes, buffers, streams, connections", key));
+                option,
+                fmt::format("'{}' is none of bytes, buffers, streams, connections, raw-offers, "
+                            "raw-receivers",
+                            key));
         }
     }
 }
@@ -186,7 +193,7 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
         ->allow_extra_args(false);
     app.add_option("--vm-limit", vm_limits,
                    "What a VM may use: bytes (4G), buffers (1024), connections (256), streams of a "
-                   "connection (64); may be repeated")
+                   "connection (64), raw-offers (256), raw-receivers (256); may be repeated")
         ->type_name("NAME:KEY=N,...")
         ->allow_extra_args(false);
     app.add_option("--producer-socket", producer_socket,

@@ -6,27 +6,29 @@
 
 namespace vdmabuf::layer {
 
-#define VDMABUF_INSTANCE_FUNCTIONS(X)              \
-    X(DestroyInstance)                             \
-    X(EnumerateDeviceExtensionProperties)          \
-    X(GetPhysicalDeviceProperties)                 \
-    X(GetPhysicalDeviceFormatProperties)           \
-    X(GetPhysicalDeviceImageFormatProperties)      \
-    X(GetPhysicalDeviceMemoryProperties)           \
-    X(GetPhysicalDeviceQueueFamilyProperties)      \
-    X(DestroySurfaceKHR)                           \
-    X(GetPhysicalDeviceSurfaceSupportKHR)          \
-    X(GetPhysicalDeviceSurfaceCapabilitiesKHR)     \
-    X(GetPhysicalDeviceSurfaceFormatsKHR)          \
-    X(GetPhysicalDeviceSurfacePresentModesKHR)     \
-    X(GetPhysicalDeviceSurfaceCapabilities2KHR)    \
-    X(GetPhysicalDeviceSurfaceFormats2KHR)         \
-    X(GetPhysicalDeviceSurfaceCapabilities2EXT)    \
-    X(GetPhysicalDevicePresentRectanglesKHR)       \
-    X(CreateXcbSurfaceKHR)                         \
-    X(GetPhysicalDeviceXcbPresentationSupportKHR)  \
-    X(CreateXlibSurfaceKHR)                        \
-    X(GetPhysicalDeviceXlibPresentationSupportKHR) \
+#define VDMABUF_INSTANCE_FUNCTIONS(X)                 \
+    X(DestroyInstance)                                \
+    X(EnumerateDeviceExtensionProperties)             \
+    X(GetPhysicalDeviceProperties)                    \
+    X(GetPhysicalDeviceFormatProperties)              \
+    X(GetPhysicalDeviceImageFormatProperties)         \
+    X(GetPhysicalDeviceMemoryProperties)              \
+    X(GetPhysicalDeviceQueueFamilyProperties)         \
+    X(DestroySurfaceKHR)                              \
+    X(GetPhysicalDeviceSurfaceSupportKHR)             \
+    X(GetPhysicalDeviceSurfaceCapabilitiesKHR)        \
+    X(GetPhysicalDeviceSurfaceFormatsKHR)             \
+    X(GetPhysicalDeviceSurfacePresentModesKHR)        \
+    X(GetPhysicalDeviceSurfaceCapabilities2KHR)       \
+    X(GetPhysicalDeviceSurfaceFormats2KHR)            \
+    X(GetPhysicalDeviceSurfaceCapabilities2EXT)       \
+    X(GetPhysicalDevicePresentRectanglesKHR)          \
+    X(CreateXcbSurfaceKHR)                            \
+    X(GetPhysicalDeviceXcbPresentationSupportKHR)     \
+    X(CreateXlibSurfaceKHR)                           \
+    X(GetPhysicalDeviceXlibPresentationSupportKHR)    \
+    X(CreateWaylandSurfaceKHR)                        \
+    X(GetPhysicalDeviceWaylandPresentationSupportKHR) \
     X(CreateHeadlessSurfaceEXT)
 
 // In Vulkan 1.1; with the suffix KHR before.

@@ -15,8 +15,9 @@ namespace vdmabuf::layer {
 class Instance;
 class Swapchain;
 
-// A surface that the layer serves. Those of X11 exist below us as well, so that the loader knows
-// their handle; a headless one is ours alone and its handle must not reach anybody below.
+// A surface that the layer serves. Those of X11 and Wayland exist below us as well, so that the
+// loader knows their handle; a headless one is ours alone and its handle must not reach anybody
+// below.
 class Surface : public producer::StreamListener {
   public:
     // `connection` is null for a headless surface that nobody sees.
@@ -34,6 +35,8 @@ class Surface : public producer::StreamListener {
     virtual std::optional<VkExtent2D> known_extent() noexcept = 0;
     virtual bool lost() const noexcept = 0;
     virtual std::string title() = 0;
+    // An image of this size was presented: called from vkQueuePresentKHR on the app's thread.
+    virtual void presented(VkExtent2D) noexcept {}
 
     const std::shared_ptr<producer::Connection>& connection() const { return connection_; }
     // The surface's stream, made at the first call. Null, with the reason in the log, when the host
@@ -81,6 +84,12 @@ VKAPI_ATTR VkResult VKAPI_CALL CreateXlibSurfaceKHR(VkInstance instance,
                                                     VkSurfaceKHR* surface) noexcept;
 VKAPI_ATTR VkBool32 VKAPI_CALL GetPhysicalDeviceXlibPresentationSupportKHR(
     VkPhysicalDevice device, std::uint32_t family, Display* display, VisualID visual) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL CreateWaylandSurfaceKHR(VkInstance instance,
+                                                       const VkWaylandSurfaceCreateInfoKHR* info,
+                                                       const VkAllocationCallbacks* allocator,
+                                                       VkSurfaceKHR* surface) noexcept;
+VKAPI_ATTR VkBool32 VKAPI_CALL GetPhysicalDeviceWaylandPresentationSupportKHR(
+    VkPhysicalDevice device, std::uint32_t family, wl_display* display) noexcept;
 VKAPI_ATTR VkResult VKAPI_CALL CreateHeadlessSurfaceEXT(VkInstance instance,
                                                         const VkHeadlessSurfaceCreateInfoEXT* info,
                                                         const VkAllocationCallbacks* allocator,

@@ -320,6 +320,7 @@ VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& dam
         image.state = State::presented;
     }
     worker_->push(job);
+    surface_->presented(extent_);
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
 }
 

@@ -19,8 +19,11 @@ extern "C" {
 typedef struct _XDisplay Display;
 typedef unsigned long VisualID;
 typedef unsigned long Window;
+struct wl_display;
+struct wl_surface;
 }
 
+#include <vulkan/vulkan_wayland.h>
 #include <vulkan/vulkan_xcb.h>
 #include <vulkan/vulkan_xlib.h>
 

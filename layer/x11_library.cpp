@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "layer/loaded_once.hpp"
+
 namespace vdmabuf::layer {
 namespace {
 
@@ -40,24 +42,13 @@ bool load(Xlib& xlib) {
     return xlib.get_xcb_connection && xlib.display_string;
 }
 
-template <typename Library>
-const Library* get_once() {
-    // Trivially destructible: usable while the process exits.
-    static const struct Loaded {
-        Library library;
-        bool complete;
-        Loaded() : complete(load(library)) {}
-    } loaded;
-    return loaded.complete ? &loaded.library : nullptr;
-}
-
 }  // namespace
 
 const Xcb* Xcb::get() {
-    return get_once<Xcb>();
+    return loaded_once<Xcb, load>();
 }
 const Xlib* Xlib::get() {
-    return get_once<Xlib>();
+    return loaded_once<Xlib, load>();
 }
 
 std::string display_of(const Xcb& xcb, xcb_connection_t* connection) {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Keeps an app's Wayland surface alive in the guest while its picture is shown on the host.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "layer/vulkan.hpp"
+#include "layer/wayland_library.hpp"
+#include "runtime/common/unique_fd.hpp"
+
+namespace vdmabuf::layer {
+
+// A compositor maps a surface when it has a buffer, and answers its frame callbacks when it is
+// committed: each present does both, as a driver's does, with a black buffer of the images' size.
+// A viewport would save the memory, but a surface can have one only, and that may be the app's; the
+// pages are given back as soon as the compositor has looked at them.
+//
+// Objects of ours have an event queue of their own. Events of the app are read from the socket, as
+// any reader does, but dispatched by the app alone: some programs (vkcube) never read by themselves
+// and live on what the driver reads while it presents.
+class WaylandPlaceholder {
+  public:
+    // Null when the compositor does not answer. `surface` outlives the object (Vulkan,
+    // "vkCreateWaylandSurfaceKHR").
+    static std::unique_ptr<WaylandPlaceholder> make(const Wayland& wayland, wl_display* display,
+                                                    wl_surface* surface);
+    ~WaylandPlaceholder();
+    WaylandPlaceholder(const WaylandPlaceholder&) = delete;
+    WaylandPlaceholder& operator=(const WaylandPlaceholder&) = delete;
+
+    // Commits what the app has set on its surface, with a buffer of this size. Never waits for the
+    // compositor.
+    void commit(VkExtent2D extent) noexcept;
+    bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+
+  private:
+    WaylandPlaceholder(const Wayland& wayland, wl_display* display, wl_surface* surface);
+    struct Events;
+    enum class Read { done, nothing, failed };
+
+    bool bind_globals();
+    void request(void* proxy, std::uint32_t opcode, wl_argument* arguments = nullptr) noexcept;
+    void destroy(wl_proxy*& proxy, std::uint32_t opcode) noexcept;
+    wl_proxy* make_buffer(VkExtent2D extent) noexcept;
+    bool flush() noexcept;
+    Read read(int timeout_ms) noexcept;
+    void forget_pages() noexcept;
+
+    const Wayland& wayland_;
+    wl_display* const display_;
+    wl_surface* const surface_;
+    wl_event_queue* queue_ = nullptr;
+    wl_proxy* shm_ = nullptr;
+
+    std::mutex mutex_;  // presents of a retired swapchain and of its successor
+    wl_proxy* buffer_ = nullptr;
+    VkExtent2D extent_{};
+    UniqueFd file_;  // of the buffer, until its pages were given back
+    bool congested_ = false;
+    std::atomic<bool> lost_{false};
+};
+
+}  // namespace vdmabuf::layer

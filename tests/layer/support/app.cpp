@@ -39,8 +39,8 @@ VkResult App::create(const AppOptions& options) {
         std::vector<VkExtensionProperties> available(count);
         vkEnumerateInstanceExtensionProperties(nullptr, &count, available.data());
         for (const auto& extension : available) {
-            if (std::strcmp(extension.extensionName, "VK_EXT_headless_surface") == 0) {
-                extensions.push_back("VK_EXT_headless_surface");
+            for (const char* name : {"VK_EXT_headless_surface", "VK_KHR_wayland_surface"}) {
+                if (std::strcmp(extension.extensionName, name) == 0) extensions.push_back(name);
             }
         }
     }

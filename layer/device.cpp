@@ -2,7 +2,9 @@
 #include "layer/device.hpp"
 
 #include <cstring>
+#include <optional>
 
+#include "layer/extension_list.hpp"
 #include "layer/guard.hpp"
 #include "layer/instance.hpp"
 #include "layer/swapchain.hpp"
@@ -31,31 +33,20 @@ bool has_name(const std::vector<const char*>& names, const char* name) {
     return false;
 }
 
-// Extensions that the layer uses, added to the app's where the driver has them.
-void add_extensions(const PhysicalDevice& physical, std::vector<const char*>& names,
-                    bool& host_pointer, bool& sync_fd) {
-    const auto add = [&](const char* name) {
-        if (!has_name(names, name)) names.push_back(name);
-    };
-    const bool core_1_1 = physical.api_version >= VK_API_VERSION_1_1;
-    host_pointer = physical.has_host_pointer;
-    if (host_pointer) {
-        if (!core_1_1) add(VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME);
-        add(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+// Adds the extensions that the layer uses, where the driver has them.
+Abilities add_extensions(const PhysicalDevice& physical, ExtensionList& list) {
+    Abilities enabled;
+    enabled.host_pointer = list.add(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+    enabled.dmabuf = list.add(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
+    enabled.modifiers = enabled.dmabuf && list.add(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
+    enabled.foreign_queue = enabled.dmabuf && list.add(VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
+    if ((physical.imports_sync_fd || physical.exports_sync_fd) &&
+        list.add(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME)) {
+        enabled.exports_sync_fd = physical.exports_sync_fd;
+        enabled.imports_sync_fd =
+            physical.imports_sync_fd && list.add(VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME);
     }
-    sync_fd = physical.has_sync_fd;
-    if (!sync_fd) return;
-    if (!core_1_1) {
-        if (!physical.has_extension(VK_KHR_EXTERNAL_SEMAPHORE_EXTENSION_NAME) ||
-            !physical.has_extension(VK_KHR_EXTERNAL_FENCE_EXTENSION_NAME)) {
-            sync_fd = false;
-            return;
-        }
-        add(VK_KHR_EXTERNAL_SEMAPHORE_EXTENSION_NAME);
-        add(VK_KHR_EXTERNAL_FENCE_EXTENSION_NAME);
-    }
-    add(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME);
-    add(VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME);
+    return enabled;
 }
 
 VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInfo& info,
@@ -73,16 +64,17 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
 
     VkDeviceCreateInfo copy = info;
-    std::vector<const char*> names(info.ppEnabledExtensionNames,
-                                   info.ppEnabledExtensionNames + info.enabledExtensionCount);
+    const std::vector<const char*> asked(info.ppEnabledExtensionNames,
+                                         info.ppEnabledExtensionNames + info.enabledExtensionCount);
     const PhysicalDevice* physical = nullptr;
-    bool host_pointer = false;
-    bool sync_fd = false;
-    if (instance->active() && has_name(names, VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
+    std::optional<ExtensionList> list;
+    Abilities abilities;
+    if (instance->active() && has_name(asked, VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
         physical = &instance->physical(physical_handle);
-        add_extensions(*physical, names, host_pointer, sync_fd);
-        copy.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
-        copy.ppEnabledExtensionNames = names.data();
+        list.emplace(physical->extensions, physical->api_version, asked);
+        abilities = add_extensions(*physical, *list);
+        copy.enabledExtensionCount = static_cast<std::uint32_t>(list->names().size());
+        copy.ppEnabledExtensionNames = list->names().data();
     }
     const VkResult result = next_create(physical_handle, &copy, allocator, out);
     if (result != VK_SUCCESS) return result;
@@ -90,7 +82,7 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
     try {
         auto device = std::make_unique<Device>(*instance, physical, *out, next, set_loader_data);
         if (physical) {
-            device->set_abilities(host_pointer, sync_fd);
+            device->set_abilities(abilities);
             device->add_queues(info);
         }
         g_devices.insert(dispatch_key(*out), device.get());
@@ -126,11 +118,18 @@ Device* Device::find(std::uint64_t key) {
     return g_devices.find(key);
 }
 
-void Device::set_abilities(bool host_pointer, bool sync_fd) {
-    host_pointer_ = host_pointer && down_.GetMemoryHostPointerPropertiesEXT;
-    sync_fd_ = sync_fd && down_.ImportSemaphoreFdKHR && down_.ImportFenceFdKHR;
-    LOG_DEBUG("device: host pointers %s, SYNC_FD %s", host_pointer_ ? "yes" : "no",
-              sync_fd_ ? "yes" : "no");
+// With the functions that belong to them.
+void Device::set_abilities(const Abilities& enabled) {
+    abilities_ = enabled;
+    abilities_.host_pointer &= down_.GetMemoryHostPointerPropertiesEXT != nullptr;
+    abilities_.dmabuf &= down_.GetMemoryFdKHR && down_.GetMemoryFdPropertiesKHR;
+    abilities_.modifiers &=
+        abilities_.dmabuf && down_.GetImageDrmFormatModifierPropertiesEXT != nullptr;
+    abilities_.imports_sync_fd &= down_.ImportSemaphoreFdKHR && down_.ImportFenceFdKHR;
+    abilities_.exports_sync_fd &= down_.GetSemaphoreFdKHR != nullptr;
+    LOG_DEBUG("device: host pointers %d, dmabufs %d, modifiers %d, SYNC_FD in %d, out %d",
+              abilities_.host_pointer, abilities_.dmabuf, abilities_.modifiers,
+              abilities_.imports_sync_fd, abilities_.exports_sync_fd);
 }
 
 void Device::add_queues(const VkDeviceCreateInfo& info) {
@@ -145,8 +144,11 @@ void Device::add_queues(const VkDeviceCreateInfo& info) {
             if (queue->handle == VK_NULL_HANDLE) continue;
             (void)set_loader_data(queue->handle);
             queue->family = create.queueFamilyIndex;
-            queue->locked = !sync_fd_;
             if (!acquire_queue_ && presents) acquire_queue_ = queue.get();
+            if (!graphics_queue_ && presents &&
+                (physical_->families[create.queueFamilyIndex].queueFlags & VK_QUEUE_GRAPHICS_BIT)) {
+                graphics_queue_ = queue.get();
+            }
             queue_table_.insert(handle_bits(queue->handle), queue.get());
             queues_.push_back(std::move(queue));
         }

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "layer/abilities.hpp"
 #include "layer/dispatch.hpp"
 #include "layer/handle_table.hpp"
 #include "layer/queue_lock.hpp"
@@ -45,11 +46,13 @@ class Device {
     // Families that the app has queues of and that can present.
     std::span<const std::uint32_t> present_families() const { return present_families_; }
 
+    const Abilities& abilities() const { return abilities_; }
+    void set_abilities(const Abilities& enabled);
     // The device's semaphores and fences take a SYNC_FD; else acquire submits to this queue.
-    bool sync_fd() const { return sync_fd_; }
+    bool sync_fd() const { return abilities_.imports_sync_fd; }
     Queue* acquire_queue() const { return acquire_queue_; }
-    bool host_pointer() const { return host_pointer_; }
-    void set_abilities(bool host_pointer, bool sync_fd);
+    // One of the app's that renders; may be null.
+    Queue* graphics_queue() const { return graphics_queue_; }
 
     // What the loader does to objects that an app asks for; ours have to have it for layers below.
     template <typename Handle>
@@ -69,12 +72,12 @@ class Device {
     const VkDevice handle_;
     const PFN_vkSetDeviceLoaderData set_loader_data_;
     DeviceDispatch down_;
-    bool sync_fd_ = false;
-    bool host_pointer_ = false;
+    Abilities abilities_;
     std::vector<std::unique_ptr<Queue>> queues_;
     HandleTable<Queue> queue_table_;
     std::vector<std::uint32_t> present_families_;
     Queue* acquire_queue_ = nullptr;
+    Queue* graphics_queue_ = nullptr;
     HandleTable<Swapchain> swapchains_;
 };
 

@@ -14,12 +14,11 @@ namespace vdmabuf::layer {
 namespace {
 
 enum class Kind {
-    global,        // callable without an instance
-    always,        // needed even when the layer only hands calls through
-    instance,      // of an instance that presents
-    physical,      // likewise, of its physical devices
-    device,        // of a device that presents
-    queue_locked,  // likewise, and only where acquiring an image submits to a queue
+    global,    // callable without an instance
+    always,    // needed even when the layer only hands calls through
+    instance,  // of an instance that presents
+    physical,  // likewise, of its physical devices
+    device,    // of a device that presents
 };
 
 struct Entry {
@@ -79,12 +78,12 @@ const Entry kEntries[] = {
     ENTRY(GetPrivateData, device),
     ENTRY(SetPrivateDataEXT, device),
     ENTRY(GetPrivateDataEXT, device),
-    ENTRY(QueueSubmit, queue_locked),
-    ENTRY(QueueSubmit2, queue_locked),
-    ENTRY(QueueSubmit2KHR, queue_locked),
-    ENTRY(QueueBindSparse, queue_locked),
-    ENTRY(QueueWaitIdle, queue_locked),
-    ENTRY(DeviceWaitIdle, queue_locked),
+    ENTRY(QueueSubmit, device),
+    ENTRY(QueueSubmit2, device),
+    ENTRY(QueueSubmit2KHR, device),
+    ENTRY(QueueBindSparse, device),
+    ENTRY(QueueWaitIdle, device),
+    ENTRY(DeviceWaitIdle, device),
 };
 #undef ENTRY
 
@@ -120,8 +119,6 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetDeviceProcAddr(VkDevice handle,
             return entry->function;
         case Kind::device:
             return device->active() ? entry->function : down;
-        case Kind::queue_locked:
-            return device->active() && !device->sync_fd() ? entry->function : down;
         default:
             return down;
     }

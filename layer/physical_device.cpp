@@ -10,25 +10,26 @@
 namespace vdmabuf::layer {
 namespace {
 
-bool imports_sync_fd(const InstanceDispatch& down, VkPhysicalDevice device) {
-    if (!down.GetPhysicalDeviceExternalSemaphoreProperties ||
-        !down.GetPhysicalDeviceExternalFenceProperties) {
-        return false;
-    }
-    VkPhysicalDeviceExternalSemaphoreInfo semaphore_info{
+VkExternalSemaphoreFeatureFlags semaphore_features(const InstanceDispatch& down,
+                                                   VkPhysicalDevice device) {
+    if (!down.GetPhysicalDeviceExternalSemaphoreProperties) return 0;
+    VkPhysicalDeviceExternalSemaphoreInfo info{
         VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO, nullptr,
         VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT};
-    VkExternalSemaphoreProperties semaphore{};
-    semaphore.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES;
-    down.GetPhysicalDeviceExternalSemaphoreProperties(device, &semaphore_info, &semaphore);
-    VkPhysicalDeviceExternalFenceInfo fence_info{
-        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO, nullptr,
-        VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT};
-    VkExternalFenceProperties fence{};
-    fence.sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES;
-    down.GetPhysicalDeviceExternalFenceProperties(device, &fence_info, &fence);
-    return (semaphore.externalSemaphoreFeatures & VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT) &&
-           (fence.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_IMPORTABLE_BIT);
+    VkExternalSemaphoreProperties found{};
+    found.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES;
+    down.GetPhysicalDeviceExternalSemaphoreProperties(device, &info, &found);
+    return found.externalSemaphoreFeatures;
+}
+
+VkExternalFenceFeatureFlags fence_features(const InstanceDispatch& down, VkPhysicalDevice device) {
+    if (!down.GetPhysicalDeviceExternalFenceProperties) return 0;
+    VkPhysicalDeviceExternalFenceInfo info{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO,
+                                           nullptr, VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT};
+    VkExternalFenceProperties found{};
+    found.sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES;
+    down.GetPhysicalDeviceExternalFenceProperties(device, &info, &found);
+    return found.externalFenceFeatures;
 }
 
 VkImageUsageFlags usage_of(VkFormatFeatureFlags features) {
@@ -50,6 +51,9 @@ PhysicalDevice::PhysicalDevice(const Instance& instance, VkPhysicalDevice device
     VkPhysicalDeviceProperties properties{};
     down.GetPhysicalDeviceProperties(device, &properties);
     limits = properties.limits;
+    type = properties.deviceType;
+    std::copy(std::begin(properties.pipelineCacheUUID), std::end(properties.pipelineCacheUUID),
+              cache_uuid.begin());
     api_version = std::min(properties.apiVersion, instance.api_version());
 
     std::uint32_t count = 0;
@@ -64,21 +68,30 @@ PhysicalDevice::PhysicalDevice(const Instance& instance, VkPhysicalDevice device
     down.GetPhysicalDeviceMemoryProperties(device, &memory);
 
     has_swapchain = has_extension(VK_KHR_SWAPCHAIN_EXTENSION_NAME);
-    has_host_pointer =
-        has_extension(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME) &&
-        (api_version >= VK_API_VERSION_1_1 || has_extension(VK_KHR_EXTERNAL_MEMORY_EXTENSION_NAME));
-    if (has_host_pointer && down.GetPhysicalDeviceProperties2) {
-        VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
-        host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
+    if (down.GetPhysicalDeviceProperties2) {
         VkPhysicalDeviceProperties2 properties2{};
         properties2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
-        properties2.pNext = &host;
+        VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
+        host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
+        if (has_extension(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) properties2.pNext = &host;
+        VkPhysicalDeviceDriverProperties driver_properties{};
+        driver_properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+        driver_properties.pNext = properties2.pNext;
+        if (properties.apiVersion >= VK_API_VERSION_1_2 ||
+            has_extension(VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) {
+            properties2.pNext = &driver_properties;
+        }
         down.GetPhysicalDeviceProperties2(device, &properties2);
         host_pointer_alignment = std::max<VkDeviceSize>(host.minImportedHostPointerAlignment, 4096);
+        if (driver_properties.driverID != 0) driver = driver_properties.driverID;
     }
-    has_sync_fd = has_extension(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) &&
-                  has_extension(VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME) &&
-                  imports_sync_fd(down, device);
+    if (has_extension(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME) &&
+        has_extension(VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME)) {
+        const auto semaphores = semaphore_features(down, device);
+        imports_sync_fd = (semaphores & VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT) &&
+                          (fence_features(down, device) & VK_EXTERNAL_FENCE_FEATURE_IMPORTABLE_BIT);
+        exports_sync_fd = semaphores & VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT;
+    }
 
     for (const Format& format : known_formats()) {
         VkFormatProperties features{};

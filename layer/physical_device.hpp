@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "layer/vulkan.hpp"
@@ -28,9 +29,12 @@ struct PhysicalDevice {
     VkPhysicalDeviceMemoryProperties memory{};
     VkPhysicalDeviceLimits limits{};
     bool has_swapchain = false;  // without it PRESENT_SRC is no layout: the layer steps aside
-    bool has_host_pointer = false;
+    VkPhysicalDeviceType type = VK_PHYSICAL_DEVICE_TYPE_OTHER;
+    VkDriverId driver = VK_DRIVER_ID_MAX_ENUM;            // if it says so
+    std::array<std::uint8_t, VK_UUID_SIZE> cache_uuid{};  // of this driver on this kind of GPU
     VkDeviceSize host_pointer_alignment = 4096;
-    bool has_sync_fd = false;  // semaphores and fences take a SYNC_FD
+    bool imports_sync_fd = false;  // into semaphores and fences
+    bool exports_sync_fd = false;  // out of semaphores
     std::vector<VkSurfaceFormatKHR> formats;
     VkImageUsageFlags usage = 0;  // of the first format
 };

@@ -142,7 +142,7 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
     if (!waits.done) {
         // Presents that fail do their waits all the same; DXVK relies on it.
         waits.signal = VK_NULL_HANDLE;
-        const VkResult result = submit(device, queue, VK_NULL_HANDLE, VK_NULL_HANDLE, waits);
+        const VkResult result = submit(device, queue, {}, waits);
         if (badness(result) > badness(worst)) worst = result;
     }
     return worst;
@@ -150,10 +150,10 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
 
 }  // namespace
 
-VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, VkFence fence,
+VkResult submit(const Device& device, Queue& queue, const PresentSubmit& what,
                 PresentWaits& waits) {
     const std::uint32_t waiting = waits.done ? 0 : waits.count;
-    if (waiting == 0 && commands == VK_NULL_HANDLE && fence == VK_NULL_HANDLE) {
+    if (waiting == 0 && !what.commands && !what.fence && !what.semaphore) {
         waits.done = true;
         return VK_SUCCESS;
     }
@@ -162,21 +162,23 @@ VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, Vk
     for (;;) {
         const std::uint32_t count = std::min(waiting - first, kWaitChunk);
         const bool last = first + count == waiting;
+        std::array<VkSemaphore, 2> signals{};
         VkSubmitInfo info{};
         info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
         info.waitSemaphoreCount = count;
         info.pWaitSemaphores = waits.semaphores + first;
         info.pWaitDstStageMask = kWaitStages.data();
-        if (last && commands != VK_NULL_HANDLE) {
+        info.pSignalSemaphores = signals.data();
+        if (last && what.commands) {
             info.commandBufferCount = 1;
-            info.pCommandBuffers = &commands;
+            info.pCommandBuffers = &what.commands;
         }
-        if (last && waiting > 0 && waits.signal != VK_NULL_HANDLE) {
-            info.signalSemaphoreCount = 1;
-            info.pSignalSemaphores = &waits.signal;
+        if (last && what.semaphore) signals[info.signalSemaphoreCount++] = what.semaphore;
+        if (last && waiting > 0 && waits.signal) {
+            signals[info.signalSemaphoreCount++] = waits.signal;
         }
         const VkResult result =
-            device.down().QueueSubmit(queue.handle, 1, &info, last ? fence : VK_NULL_HANDLE);
+            device.down().QueueSubmit(queue.handle, 1, &info, last ? what.fence : VK_NULL_HANDLE);
         if (result != VK_SUCCESS) return result;
         if (last) break;
         first += count;

@@ -13,8 +13,13 @@
 #include "layer/image_strategy.hpp"
 #include "layer/ring.hpp"
 #include "layer/thread.hpp"
+#include "runtime/common/clock.hpp"
 
 namespace vdmabuf::layer {
+
+// How long destroying a swapchain waits for presents that the GPU has not done. Apps may destroy it
+// as soon as their own work is done, so this is short on any GPU that is alive.
+constexpr std::uint64_t kGpuStopNs = 5 * kNsPerSecond;
 
 struct Damage {
     std::uint32_t count = 0;  // 0: everything

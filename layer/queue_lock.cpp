@@ -53,11 +53,11 @@ VKAPI_ATTR VkResult VKAPI_CALL DeviceWaitIdle(VkDevice handle) noexcept {
     const Device& device = *Device::of(handle);
     // Always in the same order; nobody else holds two of them.
     for (const auto& queue : device.queues()) {
-        if (queue->locked) queue->mutex.lock();
+        queue->mutex.lock();
     }
     const VkResult result = device.down().DeviceWaitIdle(handle);
     for (const auto& queue : device.queues()) {
-        if (queue->locked) queue->mutex.unlock();
+        queue->mutex.unlock();
     }
     return result;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Vulkan leaves it to the app to use a queue from one thread at a time. Where only a queue submit
-// can signal what vkAcquireNextImageKHR has to signal, the layer submits too, from a call that has
-// no queue: then every use of a queue takes the queue's lock. Nothing here is reached on devices
-// whose semaphores take a SYNC_FD.
+// Vulkan leaves it to the app to use a queue from one thread at a time. The layer submits too, from
+// calls that have no queue: vkCreateSwapchainKHR tests a strategy, and vkAcquireNextImageKHR
+// signals by a submit where semaphores do not take a SYNC_FD. So every use of a queue takes the
+// queue's lock, which nobody else wants at the time but in these cases.
 #pragma once
 
 #include <mutex>
@@ -14,12 +14,9 @@ namespace vdmabuf::layer {
 struct Queue {
     VkQueue handle = VK_NULL_HANDLE;
     std::uint32_t family = 0;
-    bool locked = false;  // the mutex is in use on this device
     std::mutex mutex;
 
-    std::unique_lock<std::mutex> lock() {
-        return locked ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
-    }
+    std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex); }
 };
 
 VKAPI_ATTR VkResult VKAPI_CALL QueueSubmit(VkQueue queue, std::uint32_t count,

@@ -1,46 +1,29 @@
 // SPDX-License-Identifier: MIT
 // E: the app renders into an image as the driver likes it best; at present the GPU copies it to
 // memory that the CPU can read, and the present worker copies that into the pages. The last resort:
-// works with every driver. With nobody to see the image, both copies are left out.
+// works with every driver.
 #include <cstring>
 
 #include "layer/image_strategy.hpp"
+#include "layer/linear_image.hpp"
+#include "layer/optimal_image.hpp"
+#include "layer/ownership.hpp"
 #include "layer/physical_device.hpp"
-#include "runtime/common/log.hpp"
 
 namespace vdmabuf::layer {
 namespace {
-
-constexpr std::uint64_t kPitchAlignment = 256;  // what AMD importers ask for; a multiple of texels
-
-VkResult init_optimal(const Device& device, const ImageRequest& request, OwnedImage& image,
-                      OwnedMemory& memory) {
-    VkImage handle = VK_NULL_HANDLE;
-    VkResult result = create_image(device, request, VK_IMAGE_TILING_OPTIMAL, 0, nullptr, &handle);
-    if (result != VK_SUCCESS) return result;
-    image = OwnedImage(device, handle);
-    VkMemoryRequirements needs{};
-    device.down().GetImageMemoryRequirements(device.handle(), handle, &needs);
-    const std::uint32_t type =
-        device.physical().memory_type(needs.memoryTypeBits, 0, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    if (type == UINT32_MAX) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    result = allocate(device, needs.size, type, nullptr, memory);
-    if (result != VK_SUCCESS) return result;
-    return device.down().BindImageMemory(device.handle(), handle, memory.get(), 0);
-}
-
-ImageRequest with_transfer(const ImageRequest& request) {
-    ImageRequest copy = request;
-    copy.usage |= VK_IMAGE_USAGE_TRANSFER_SRC_BIT;
-    return copy;
-}
 
 class CpuCopyImage final : public SharedImage {
   public:
     VkResult init(const Device& device, const ImageRequest& request,
                   producer::Connection& connection);
-    void record_present(const DeviceDispatch& down, VkCommandBuffer commands) const override;
+    void record_present(const Device& device, VkCommandBuffer commands,
+                        std::uint32_t family) const override;
     std::uint64_t finish() noexcept override;
+    VkResult create_alias(const Device& device, const ImageRequest& request,
+                          const VkAllocationCallbacks* allocator, VkImage* out) const override {
+        return create_optimal_alias(device, with_transfer(request), allocator, out);
+    }
 
   private:
     VkResult init_staging(const Device& device);
@@ -57,18 +40,12 @@ VkResult CpuCopyImage::init(const Device& device, const ImageRequest& request,
                             producer::Connection& connection) {
     device_ = &device;
     bytes_per_pixel_ = request.format.bytes_per_pixel;
-    VkResult result = init_optimal(device, with_transfer(request), image_, memory_);
+    const VkResult result = create_optimal_image(device, with_transfer(request), image_, memory_);
     if (result != VK_SUCCESS) return result;
-    const std::uint64_t row =
-        static_cast<std::uint64_t>(request.extent.width) * request.format.bytes_per_pixel;
-    const std::uint64_t pitch = (row + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
+    const std::uint64_t pitch = aligned_pitch(request);
     layout_ = describe(request, stream::Strategy::cpu_copy, 0, pitch);
-    auto buffer = connection.alloc(padded_size(0, pitch, request.extent.height));
-    if (!buffer) {
-        LOG_WARNING("no pages for an image: %s", buffer.error().text.c_str());
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    }
-    buffer_ = *std::move(buffer);
+    buffer_ = pages_for(connection, padded_size(0, pitch, request.extent.height));
+    if (!buffer_) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     return init_staging(device);
 }
 
@@ -101,33 +78,10 @@ VkResult CpuCopyImage::init_staging(const Device& device) {
     return result;
 }
 
-void CpuCopyImage::record_present(const DeviceDispatch& down, VkCommandBuffer commands) const {
-    VkImageMemoryBarrier barrier{};
-    barrier.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER;
-    barrier.srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT;
-    barrier.dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
-    barrier.newLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
-    barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
-    barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
-    barrier.image = image();
-    barrier.subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
-    down.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
-                            VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, nullptr, 0, nullptr, 1, &barrier);
-    VkBufferImageCopy region{};
-    region.bufferRowLength = static_cast<std::uint32_t>(layout_.planes[0].pitch / bytes_per_pixel_);
-    region.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
-    region.imageExtent = {layout_.width, layout_.height, 1};
-    down.CmdCopyImageToBuffer(commands, image(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
-                              staging_.get(), 1, &region);
-    barrier.srcAccessMask = 0;
-    barrier.dstAccessMask = 0;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
-    barrier.newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
-    down.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                            VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, nullptr, 0, nullptr, 1,
-                            &barrier);
-    host_barrier(down, commands, VK_NULL_HANDLE, staging_.get());
+void CpuCopyImage::record_present(const Device& device, VkCommandBuffer commands,
+                                  std::uint32_t) const {
+    record_copy(device.down(), commands, image(), staging_.get(), layout_, bytes_per_pixel_);
+    buffer_to_host(device.down(), commands, staging_.get());
 }
 
 std::uint64_t CpuCopyImage::finish() noexcept {
@@ -149,10 +103,11 @@ std::uint64_t CpuCopyImage::finish() noexcept {
 
 class CpuCopyStrategy final : public ImageStrategy {
   public:
-    const char* name() const override { return "cpu-copy"; }
+    stream::Strategy id() const override { return stream::Strategy::cpu_copy; }
+    bool needs_cpu() const override { return true; }
 
     bool supports(const Device& device, const ImageRequest& request) const override {
-        return image_supported(device, with_transfer(request), VK_IMAGE_TILING_OPTIMAL, {});
+        return optimal_support(device, with_transfer(request));
     }
 
     VkResult create(const Device& device, const ImageRequest& request,
@@ -163,53 +118,12 @@ class CpuCopyStrategy final : public ImageStrategy {
         if (result == VK_SUCCESS) out = std::move(image);
         return result;
     }
-
-    VkResult create_alias(const Device& device, const ImageRequest& request,
-                          const VkAllocationCallbacks* allocator, VkImage* out) const override {
-        return create_image(device, with_transfer(request), VK_IMAGE_TILING_OPTIMAL, 0, allocator,
-                            out);
-    }
-};
-
-class UnseenImage final : public SharedImage {
-  public:
-    VkResult init(const Device& device, const ImageRequest& request) {
-        return init_optimal(device, request, image_, memory_);
-    }
-    void record_present(const DeviceDispatch&, VkCommandBuffer) const override {}
-};
-
-class UnseenStrategy final : public ImageStrategy {
-  public:
-    const char* name() const override { return "unseen"; }
-
-    bool supports(const Device& device, const ImageRequest& request) const override {
-        return image_supported(device, request, VK_IMAGE_TILING_OPTIMAL, {});
-    }
-
-    VkResult create(const Device& device, const ImageRequest& request, producer::Connection*,
-                    std::unique_ptr<SharedImage>& out) const override {
-        auto image = std::make_unique<UnseenImage>();
-        const VkResult result = image->init(device, request);
-        if (result == VK_SUCCESS) out = std::move(image);
-        return result;
-    }
-
-    VkResult create_alias(const Device& device, const ImageRequest& request,
-                          const VkAllocationCallbacks* allocator, VkImage* out) const override {
-        return create_image(device, request, VK_IMAGE_TILING_OPTIMAL, 0, allocator, out);
-    }
 };
 
 }  // namespace
 
 const ImageStrategy& cpu_copy_strategy() {
     static const CpuCopyStrategy strategy;
-    return strategy;
-}
-
-const ImageStrategy& unseen_strategy() {
-    static const UnseenStrategy strategy;
     return strategy;
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A: the pages are mapped and imported by VK_EXT_external_memory_host, and the app renders into a
 // linear image in them. Nobody copies.
-#include <algorithm>
-
 #include "layer/image_strategy.hpp"
-#include "layer/physical_device.hpp"
-#include "runtime/common/log.hpp"
+#include "layer/imported_pages.hpp"
+#include "layer/linear_image.hpp"
+#include "layer/ownership.hpp"
 
 namespace vdmabuf::layer {
 namespace {
@@ -15,65 +14,39 @@ constexpr auto kHandleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_
 class HostPointerImage final : public SharedImage {
   public:
     VkResult init(const Device& device, const ImageRequest& request,
-                  producer::Connection& connection);
-
-    void record_present(const DeviceDispatch& down, VkCommandBuffer commands) const override {
-        host_barrier(down, commands, image(), VK_NULL_HANDLE);
+                  producer::Connection& connection) {
+        VkResult result = create_linear_image(device, request, kHandleType, linear_);
+        if (result != VK_SUCCESS) return result;
+        image_ = std::move(linear_.image);
+        buffer_ = pages_for(connection, host_pointer_size(device, linear_.size));
+        if (!buffer_) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        layout_ = describe(request, stream::Strategy::host_pointer, linear_.layout.offset,
+                           linear_.layout.rowPitch);
+        result = import_host_pointer(device, *buffer_, {linear_.needs.memoryTypeBits}, memory_);
+        if (result != VK_SUCCESS) return result;
+        return bind(device, image());
     }
+
+    void record_present(const Device& device, VkCommandBuffer commands,
+                        std::uint32_t) const override {
+        image_to_host(device.down(), commands, image());
+    }
+
+    VkResult create_alias(const Device& device, const ImageRequest& request,
+                          const VkAllocationCallbacks* allocator, VkImage* out) const override {
+        return layer::create_alias(device, request, linear_, allocator, out);
+    }
+
+  private:
+    LinearImage linear_;
 };
-
-VkResult HostPointerImage::init(const Device& device, const ImageRequest& request,
-                                producer::Connection& connection) {
-    const DeviceDispatch& down = device.down();
-    VkImage handle = VK_NULL_HANDLE;
-    VkResult result =
-        create_image(device, request, VK_IMAGE_TILING_LINEAR, kHandleType, nullptr, &handle);
-    if (result != VK_SUCCESS) return result;
-    image_ = OwnedImage(device, handle);
-
-    // The renderer decides on pitch and padding; the block follows.
-    const VkImageSubresource subresource{VK_IMAGE_ASPECT_COLOR_BIT, 0, 0};
-    VkSubresourceLayout layout{};
-    down.GetImageSubresourceLayout(device.handle(), handle, &subresource, &layout);
-    VkMemoryRequirements needs{};
-    down.GetImageMemoryRequirements(device.handle(), handle, &needs);
-    const VkDeviceSize alignment = device.physical().host_pointer_alignment;
-    const VkDeviceSize wanted = std::max<VkDeviceSize>(
-        needs.size, padded_size(layout.offset, layout.rowPitch, request.extent.height));
-    const VkDeviceSize size = (wanted + alignment - 1) / alignment * alignment;
-
-    auto buffer = connection.alloc(size);
-    if (!buffer) {
-        LOG_WARNING("no pages for an image of %llu bytes: %s",
-                    static_cast<unsigned long long>(size), buffer.error().text.c_str());
-        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    }
-    buffer_ = *std::move(buffer);
-    void* const pages = buffer_->mapping.data();
-    VkMemoryHostPointerPropertiesEXT properties{};
-    properties.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT;
-    result =
-        down.GetMemoryHostPointerPropertiesEXT(device.handle(), kHandleType, pages, &properties);
-    if (result != VK_SUCCESS) return result;
-    const std::uint32_t type = device.physical().memory_type(
-        needs.memoryTypeBits & properties.memoryTypeBits, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
-        VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT);
-    if (type == UINT32_MAX) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    const VkImportMemoryHostPointerInfoEXT import{
-        VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT, nullptr, kHandleType, pages};
-    result = allocate(device, size, type, &import, memory_);
-    if (result != VK_SUCCESS) return result;
-    layout_ = describe(request, stream::Strategy::host_pointer, layout.offset, layout.rowPitch);
-    return down.BindImageMemory(device.handle(), handle, memory_.get(), 0);
-}
 
 class HostPointerStrategy final : public ImageStrategy {
   public:
-    const char* name() const override { return "host-pointer"; }
+    stream::Strategy id() const override { return stream::Strategy::host_pointer; }
 
     bool supports(const Device& device, const ImageRequest& request) const override {
-        return device.host_pointer() &&
-               image_supported(device, request, VK_IMAGE_TILING_LINEAR, kHandleType);
+        return device.abilities().host_pointer && linear_support(device, request, kHandleType);
     }
 
     VkResult create(const Device& device, const ImageRequest& request,
@@ -83,11 +56,6 @@ class HostPointerStrategy final : public ImageStrategy {
         const VkResult result = image->init(device, request, *connection);
         if (result == VK_SUCCESS) out = std::move(image);
         return result;
-    }
-
-    VkResult create_alias(const Device& device, const ImageRequest& request,
-                          const VkAllocationCallbacks* allocator, VkImage* out) const override {
-        return create_image(device, request, VK_IMAGE_TILING_LINEAR, kHandleType, allocator, out);
     }
 };
 

@@ -2,16 +2,22 @@
 #include "layer/swapchain.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include "layer/instance.hpp"
+#include "layer/self_test.hpp"
 #include "layer/surface_queries.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 
 namespace vdmabuf::layer {
 namespace {
+
+constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
 
 stream::PresentMode wire_mode(VkPresentModeKHR mode) {
     switch (mode) {
@@ -96,12 +102,9 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         stream_ = surface_->stream(extent_);
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
     }
-    VkResult result = create_images(info);
-    if (result == VK_SUCCESS) result = record_commands();
-    if (result == VK_SUCCESS) result = announce();
+    const std::uint32_t count = std::max(info.minImageCount, kMinImages);
+    const VkResult result = choose_strategy(count);
     if (result != VK_SUCCESS) return result;
-
-    const auto count = static_cast<std::uint32_t>(images_.size());
     free_ = Ring<std::uint32_t>(count);
     for (std::uint32_t i = 0; i < count; ++i) free_.push(i);
     std::vector<PresentWorker::Target> targets;
@@ -110,40 +113,79 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     }
     worker_.emplace(device_, stream_, mode_, std::move(targets),
                     static_cast<PresentWorker::Owner&>(*this));
-    worker_->start();
+    if (sync_ == PresentSync::worker) worker_->start();
     surface_->add(this);
-    LOG_INFO("swapchain: %u images of %ux%u, strategy %s", count, extent_.width, extent_.height,
-             strategy_->name());
+    LOG_INFO("swapchain: %u images of %ux%u, strategy %s, %s", count, extent_.width, extent_.height,
+             strategy_->name(), sync_ == PresentSync::fence ? "fences" : "worker");
     return VK_SUCCESS;
 }
 
-VkResult Swapchain::create_images(const VkSwapchainCreateInfoKHR& info) {
-    const std::uint32_t count = std::max(info.minImageCount, kMinImages);
-    images_.resize(count);
-    handles_.resize(count);
+// The first strategy that works for these images. VK_ERROR_INVALID_EXTERNAL_HANDLE: the host does
+// not take what it makes.
+VkResult Swapchain::choose_strategy(std::uint32_t count) {
+    producer::Connection* connection = surface_->connection().get();
     VkResult result = VK_ERROR_INITIALIZATION_FAILED;
     for (const ImageStrategy* strategy : strategies_for(device_, request_, stream_ != nullptr)) {
+        if (stream_ && !strategy_works(device_, *strategy, *connection)) continue;
         strategy_ = strategy;
-        result = VK_SUCCESS;
-        for (std::uint32_t i = 0; i < count && result == VK_SUCCESS; ++i) {
-            result = strategy->create(device_, request_, surface_->connection().get(),
-                                      images_[i].shared);
-            if (result == VK_SUCCESS) handles_[i] = images_[i].shared->image();
+        result = create_images(count);
+        if (result == VK_SUCCESS) result = record_commands();
+        if (result == VK_SUCCESS) {
+            result = announce();
+            if (result == VK_ERROR_INVALID_EXTERNAL_HANDLE) strategy_failed(device_, *strategy);
+            // Out of something that every strategy needs.
+            if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY) break;
         }
-        if (result == VK_SUCCESS) break;
+        if (result == VK_SUCCESS) return result;
         LOG_INFO("strategy %s failed: VkResult %d", strategy->name(), result);
-        for (Image& image : images_) image.shared.reset();
+        forget_images();
     }
-    if (result != VK_SUCCESS) return result;
-    for (Image& image : images_) {
-        VkFenceCreateInfo fence_info{};
-        fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
-        VkFence fence = VK_NULL_HANDLE;
-        result = device_.down().CreateFence(device_.handle(), &fence_info, nullptr, &fence);
+    // Nothing that an import may say reaches the app.
+    return result == VK_ERROR_INVALID_EXTERNAL_HANDLE ? VK_ERROR_INITIALIZATION_FAILED : result;
+}
+
+VkResult Swapchain::create_images(std::uint32_t count) {
+    sync_ =
+        present_sync({device_.physical().type, device_.abilities().exports_sync_fd,
+                      stream_ && surface_->connection()->takes_fences(), strategy_->needs_cpu()},
+                     std::getenv("VDMABUF_SYNC"));
+    images_.resize(count);
+    handles_.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        VkResult result =
+            strategy_->create(device_, request_, surface_->connection().get(), images_[i].shared);
+        if (result == VK_SUCCESS) result = create_sync(images_[i]);
         if (result != VK_SUCCESS) return result;
-        image.fence = OwnedFence(device_, fence);
+        handles_[i] = images_[i].shared->image();
     }
     return VK_SUCCESS;
+}
+
+VkResult Swapchain::create_sync(Image& image) {
+    VkFenceCreateInfo fence_info{};
+    fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+    VkFence fence = VK_NULL_HANDLE;
+    VkResult result = device_.down().CreateFence(device_.handle(), &fence_info, nullptr, &fence);
+    if (result != VK_SUCCESS) return result;
+    image.fence = OwnedFence(device_, fence);
+    if (sync_ != PresentSync::fence) return VK_SUCCESS;
+    const VkExportSemaphoreCreateInfo exported{VK_STRUCTURE_TYPE_EXPORT_SEMAPHORE_CREATE_INFO,
+                                               nullptr,
+                                               VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT};
+    const VkSemaphoreCreateInfo info{VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, &exported, 0};
+    VkSemaphore semaphore = VK_NULL_HANDLE;
+    result = device_.down().CreateSemaphore(device_.handle(), &info, nullptr, &semaphore);
+    if (result == VK_SUCCESS) image.done = OwnedSemaphore(device_, semaphore);
+    return result;
+}
+
+void Swapchain::forget_images() {
+    if (announced_) {
+        for (const Image& image : images_) stream_->remove_image(image.slot);
+    }
+    announced_ = false;
+    images_.clear();
+    pools_.clear();
 }
 
 // One command buffer for each image and family, recorded once: presenting only submits.
@@ -173,7 +215,7 @@ VkResult Swapchain::record_commands() {
             begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
             result = down.BeginCommandBuffer(commands[i], &begin);
             if (result != VK_SUCCESS) return result;
-            images_[i].shared->record_present(down, commands[i]);
+            images_[i].shared->record_present(device_, commands[i], family);
             result = down.EndCommandBuffer(commands[i]);
             if (result != VK_SUCCESS) return result;
             images_[i].commands.push_back(commands[i]);
@@ -199,27 +241,34 @@ VkResult Swapchain::announce() {
             stream_->set_image(image.slot, image.shared->layout(), image.shared->buffer(), this);
         if (!status) {
             LOG_WARNING("an image could not be shared: %s", status.error().text.c_str());
-            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+            // SHARE's answer to memory that is not the guest's own (virtio_vdmabuf.h).
+            return status.error().code == EOPNOTSUPP ? VK_ERROR_INVALID_EXTERNAL_HANDLE
+                                                     : VK_ERROR_OUT_OF_DEVICE_MEMORY;
         }
     }
     return VK_SUCCESS;
 }
 
 Swapchain::~Swapchain() {
-    const bool gpu_done = !worker_ || worker_->stop();
+    const bool worker_done = !worker_ || worker_->stop();
+    const bool gpu_done = wait_for_all(now_ns() + kGpuStopNs) && worker_done;
     surface_->remove(this);
-    if (announced_) {
-        for (const Image& image : images_) stream_->remove_image(image.slot);
-    }
     if (!gpu_done) {
         // Objects that the GPU may still use are left to it: a leak, in place of a crash.
+        LOG_ERROR("the GPU did not finish a present within %llu s",
+                  static_cast<unsigned long long>(kGpuStopNs / kNsPerSecond));
+        if (announced_) {
+            for (const Image& image : images_) stream_->remove_image(image.slot);
+        }
         (void)new (std::nothrow) std::vector<Image>(std::move(images_));
         (void)new (std::nothrow) std::vector<OwnedCommandPool>(std::move(pools_));
+        return;
     }
+    forget_images();
 }
 
 VkResult Swapchain::create_alias(const VkAllocationCallbacks* allocator, VkImage* image) const {
-    return strategy_->create_alias(device_, request_, allocator, image);
+    return images_.front().shared->create_alias(device_, request_, allocator, image);
 }
 
 VkResult Swapchain::bind_alias(VkImage image, std::uint32_t index) const {
@@ -255,13 +304,14 @@ VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
     // Beyond ten years it is for ever: the sum must not overflow.
     const bool for_ever = timeout_ns > 10ull * 365 * 24 * 3600 * kNsPerSecond;
     const auto deadline = Clock::now() + std::chrono::nanoseconds(for_ever ? 0 : timeout_ns);
+    const VkResult too_late = timeout_ns == 0 ? VK_NOT_READY : VK_TIMEOUT;
     bool late = timeout_ns == 0;
     for (;;) {
         if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
         if (failure_ != VK_SUCCESS) return failure_;
         if (retired_) return VK_ERROR_OUT_OF_DATE_KHR;
         if (free_.count() > 0) break;
-        if (late) return timeout_ns == 0 ? VK_NOT_READY : VK_TIMEOUT;
+        if (late) return too_late;
         // The app has them all: nobody could ever end this wait.
         if (for_ever && acquired_ == images_.size()) return VK_TIMEOUT;
         if (for_ever) {
@@ -273,7 +323,36 @@ VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
     index = free_.pop();
     images_[index].state = State::acquired;
     ++acquired_;
+    lock.unlock();
+    const VkResult done =
+        wait_for_gpu(images_[index], for_ever ? UINT64_MAX : now_ns() + timeout_ns);
+    if (done != VK_SUCCESS) {
+        give_back(index);
+        return done == VK_TIMEOUT ? too_late : done;
+    }
     return changed ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+// A frame that went to the host with its fence comes back when the GPU is done with it, except when
+// the host is away: then only we know of the fence.
+VkResult Swapchain::wait_for_gpu(Image& image, std::uint64_t deadline_ns) {
+    if (!image.pending) return VK_SUCCESS;
+    const VkFence fence = image.fence.get();
+    for (;;) {
+        const std::uint64_t now = now_ns();
+        const std::uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
+        const VkResult result = device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE,
+                                                             std::min(left, kGpuSliceNs));
+        if (result == VK_SUCCESS) break;
+        if (result != VK_TIMEOUT) {
+            device_lost();
+            return result;
+        }
+        if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
+        if (left <= kGpuSliceNs) return VK_TIMEOUT;
+    }
+    image.pending = false;
+    return device_.down().ResetFences(device_.handle(), 1, &fence);
 }
 
 void Swapchain::give_back(std::uint32_t index) {
@@ -312,16 +391,68 @@ VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& dam
         }
     }
     const VkCommandBuffer commands = commands_for(image, queue.family);
-    const VkResult result = submit(device_, queue, commands, image.fence.get(), waits);
+    const VkSemaphore done = sync_ == PresentSync::fence ? image.done.get() : VK_NULL_HANDLE;
+    const VkResult result = submit(device_, queue, {commands, image.fence.get(), done}, waits);
     if (result != VK_SUCCESS) return result;
     {
         const std::lock_guard lock(mutex_);
         --acquired_;
         image.state = State::presented;
     }
-    worker_->push(job);
+    if (sync_ == PresentSync::worker) {
+        worker_->push(job);
+    } else {
+        hand_over_with_fence(job);
+    }
     surface_->presented(extent_);
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+void Swapchain::hand_over_with_fence(const PresentJob& job) {
+    Image& image = images_[job.index];
+    const VkSemaphoreGetFdInfoKHR info{VK_STRUCTURE_TYPE_SEMAPHORE_GET_FD_INFO_KHR, nullptr,
+                                       image.done.get(),
+                                       VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT};
+    int fd = -1;
+    const VkResult result = device_.down().GetSemaphoreFdKHR(device_.handle(), &info, &fd);
+    if (result != VK_SUCCESS) {
+        // Out of descriptors, most likely. The semaphore stays as it is, never to be used again.
+        LOG_WARNING("no SYNC_FD of a present: VkResult %d; the worker waits from now on", result);
+        try {
+            worker_->start();
+        } catch (const std::system_error&) {
+            image.pending = true;
+            device_lost();  // nobody is left to hand frames over
+            free_image(job.index);
+            return;
+        }
+        sync_ = PresentSync::worker;
+        worker_->push(job);
+        return;
+    }
+    const UniqueFd fence(fd);  // -1: the GPU is done already
+    image.pending = true;
+    producer::FrameInfo frame;
+    frame.slot = image.slot;
+    frame.mode = mode_;
+    frame.called_ns = job.called_ns;
+    frame.in_fence = fence.get();
+    frame.damage = std::span(job.damage.rects.data(), job.damage.count);
+    (void)stream_->present(frame);
+}
+
+// Whether the GPU has done every present that went with a fence.
+bool Swapchain::wait_for_all(std::uint64_t deadline_ns) {
+    bool all = true;
+    for (Image& image : images_) {
+        if (!image.pending) continue;
+        const VkFence fence = image.fence.get();
+        const std::uint64_t now = now_ns();
+        const VkResult result = device_.down().WaitForFences(
+            device_.handle(), 1, &fence, VK_TRUE, deadline_ns > now ? deadline_ns - now : 0);
+        all &= result != VK_TIMEOUT;
+    }
+    return all;
 }
 
 VkSemaphore Swapchain::relay(std::uint32_t index) {

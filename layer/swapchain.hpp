@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "layer/image_strategy.hpp"
+#include "layer/present_sync.hpp"
 #include "layer/present_worker.hpp"
 #include "layer/ring.hpp"
 #include "layer/surface.hpp"
@@ -26,9 +27,13 @@ struct PresentWaits {
     bool done = false;
 };
 
-// Submits a wait for the semaphores alone, or with the last of them `commands`; signals `fence`.
-VkResult submit(const Device& device, Queue& queue, VkCommandBuffer commands, VkFence fence,
-                PresentWaits& waits);
+// What is submitted at a present, after the waits; each may be null.
+struct PresentSubmit {
+    VkCommandBuffer commands = VK_NULL_HANDLE;
+    VkFence fence = VK_NULL_HANDLE;          // signalled when it is done
+    VkSemaphore semaphore = VK_NULL_HANDLE;  // likewise
+};
+VkResult submit(const Device& device, Queue& queue, const PresentSubmit& what, PresentWaits& waits);
 
 // A swapchain of the layer. The app's calls are synchronised by the app (Vulkan marks the swapchain
 // as externally synchronised); with them meet the present worker, which waits for the GPU and hands
@@ -75,7 +80,9 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     enum class State { free, acquired, presented };
     struct Image {
         std::unique_ptr<SharedImage> shared;
-        OwnedFence fence;  // of the submit at present; reset and reused by the worker
+        OwnedFence fence;      // of the submit at present; reset by the worker, or by take()
+        bool pending = false;  // the fence is for take() to wait for
+        OwnedSemaphore done;   // of the same submit, to be exported as a SYNC_FD
         OwnedSemaphore relay;
         std::vector<VkCommandBuffer> commands;  // as Device::present_families()
         std::uint32_t slot = 0;                 // of the stream
@@ -83,10 +90,16 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     };
     Swapchain(Device& device, std::shared_ptr<Surface> surface);
     VkResult init(const VkSwapchainCreateInfoKHR& info);
-    VkResult create_images(const VkSwapchainCreateInfoKHR& info);
+    VkResult choose_strategy(std::uint32_t count);
+    VkResult create_images(std::uint32_t count);
+    VkResult create_sync(Image& image);
     VkResult record_commands();
     VkResult announce();
+    void forget_images();
     VkCommandBuffer commands_for(const Image& image, std::uint32_t family) const;
+    VkResult wait_for_gpu(Image& image, std::uint64_t deadline_ns);
+    bool wait_for_all(std::uint64_t deadline_ns);
+    void hand_over_with_fence(const PresentJob& job);
     bool suboptimal() const noexcept;
 
     void free_image(std::uint32_t index) noexcept override;
@@ -99,6 +112,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     stream::PresentMode mode_ = stream::PresentMode::fifo;
     ImageRequest request_;
     const ImageStrategy* strategy_ = nullptr;
+    PresentSync sync_ = PresentSync::worker;
     std::vector<OwnedCommandPool> pools_;
     std::vector<Image> images_;
     std::vector<VkImage> handles_;

@@ -40,6 +40,9 @@ class Owned {
 };
 
 using OwnedImage = Owned<VkImage, &DeviceDispatch::DestroyImage>;
+using OwnedImageView = Owned<VkImageView, &DeviceDispatch::DestroyImageView>;
+using OwnedRenderPass = Owned<VkRenderPass, &DeviceDispatch::DestroyRenderPass>;
+using OwnedFramebuffer = Owned<VkFramebuffer, &DeviceDispatch::DestroyFramebuffer>;
 using OwnedBuffer = Owned<VkBuffer, &DeviceDispatch::DestroyBuffer>;
 using OwnedMemory = Owned<VkDeviceMemory, &DeviceDispatch::FreeMemory>;
 using OwnedFence = Owned<VkFence, &DeviceDispatch::DestroyFence>;

@@ -112,6 +112,10 @@ std::uint64_t Connection::formats_version() const noexcept {
     return core_->formats_version;
 }
 
+bool Connection::takes_fences() const {
+    return core_->transport->takes_fences();
+}
+
 bool Connection::usable() const {
     return !core_->fork_guard.in_child() && !core_->refused;
 }

@@ -124,6 +124,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // unseen by some consumer.
     std::uint64_t formats_version() const noexcept;
 
+    // Frames may have an in_fence without anybody waiting for it on this side.
+    bool takes_fences() const;
+
     // False once the broker refused the connection for good, or in a child of fork(2).
     bool usable() const;
     const Endpoint& endpoint() const;

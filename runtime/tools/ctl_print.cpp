@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/consumer/pixel_format.hpp"
-#include "runtime/viewer/strategy_name.hpp"
+#include "runtime/common/strategy_name.hpp"
 
 namespace vdmabuf::tools {
 namespace {

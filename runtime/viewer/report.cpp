@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "runtime/viewer/strategy_name.hpp"
+#include "runtime/common/strategy_name.hpp"
 
 namespace vdmabuf::viewer {
 namespace {

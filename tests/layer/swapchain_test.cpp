@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "tests/layer/support/fixture.hpp"
+#include "tests/layer/support/strategies.hpp"
 
 namespace vdmabuf::test {
 namespace {
@@ -194,8 +195,10 @@ TEST_F(SwapchainTest, AliasImages) {
     ASSERT_EQ(app.created, VK_SUCCESS);
     const VkSwapchainCreateInfoKHR info =
         swapchain_info(app.headless_surface(), kWidth, kHeight, 2);
-    for (const char* strategy : {"host-pointer", "cpu-copy"}) {
-        ::setenv("VDMABUF_STRATEGY", strategy, 1);
+    std::uint32_t seed = 90;
+    for (const Way& way : kWays) {
+        if (!has_what_it_takes(app, way)) continue;
+        ::setenv("VDMABUF_STRATEGY", way.name, 1);
         Swap swap(app, info);
         ASSERT_EQ(swap.created, VK_SUCCESS);
         host();
@@ -227,8 +230,10 @@ TEST_F(SwapchainTest, AliasImages) {
         // Drawn through the aliases.
         std::swap(aliases, swap.images);
         for (std::uint32_t i = 0; i < 4; ++i) {
-            ASSERT_EQ(swap.show(90 + i), VK_SUCCESS);
-            expect_picture(90 + i);
+            ASSERT_EQ(swap.show(++seed), VK_SUCCESS);
+            const auto seen = expect_picture(seed);
+            ASSERT_TRUE(seen);
+            EXPECT_EQ(seen->image.strategy, static_cast<std::uint32_t>(way.announced));
         }
         vkDeviceWaitIdle(app.device);
         for (VkImage image : swap.images) vkDestroyImage(app.device, image, nullptr);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "layer/self_test.hpp"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <new>
+
+#include "layer/instance.hpp"
+#include "layer/test_pattern.hpp"
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::layer {
+namespace {
+
+constexpr std::uint64_t kGpuLimitNs = 2 * kNsPerSecond;
+
+// What a result depends on: the driver on this kind of GPU, and where pages come from.
+struct Key {
+    std::array<std::uint8_t, VK_UUID_SIZE> driver{};
+    stream::Strategy strategy{};
+    producer::Endpoint::Kind pages{};
+    bool operator==(const Key&) const = default;
+};
+struct Verdict {
+    Key key;
+    bool works = false;
+};
+
+// Never destroyed: threads of the app may make swapchains while the process exits.
+struct Verdicts {
+    std::mutex mutex;
+    std::vector<Verdict> list;
+};
+Verdicts& verdicts() {
+    static Verdicts* const all = new Verdicts;
+    return *all;
+}
+
+Key key_of(const Device& device, const ImageStrategy& strategy, producer::Endpoint::Kind pages) {
+    return {device.physical().cache_uuid, strategy.id(), pages};
+}
+
+// Everything that the test makes; left to a GPU that does not finish.
+struct Objects {
+    std::unique_ptr<SharedImage> shared;
+    TestPattern pattern;
+    OwnedCommandPool pool;
+    VkCommandBuffer commands = VK_NULL_HANDLE;
+    OwnedFence fence;
+};
+
+VkResult record(const Device& device, std::uint32_t family, Objects& made) {
+    const DeviceDispatch& down = device.down();
+    VkCommandPoolCreateInfo pool_info{};
+    pool_info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
+    pool_info.queueFamilyIndex = family;
+    VkCommandPool pool = VK_NULL_HANDLE;
+    VkResult result = down.CreateCommandPool(device.handle(), &pool_info, nullptr, &pool);
+    if (result != VK_SUCCESS) return result;
+    made.pool = OwnedCommandPool(device, pool);
+    VkCommandBufferAllocateInfo allocate_info{};
+    allocate_info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+    allocate_info.commandPool = pool;
+    allocate_info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+    allocate_info.commandBufferCount = 1;
+    result = down.AllocateCommandBuffers(device.handle(), &allocate_info, &made.commands);
+    if (result == VK_SUCCESS) result = device.set_loader_data(made.commands);
+    if (result != VK_SUCCESS) return result;
+    VkCommandBufferBeginInfo begin{};
+    begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+    begin.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
+    result = down.BeginCommandBuffer(made.commands, &begin);
+    if (result != VK_SUCCESS) return result;
+    made.pattern.record(down, made.commands);
+    made.shared->record_present(device, made.commands, family);
+    return down.EndCommandBuffer(made.commands);
+}
+
+VkResult run(const Device& device, Queue& queue, Objects& made) {
+    const DeviceDispatch& down = device.down();
+    VkFenceCreateInfo fence_info{};
+    fence_info.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO;
+    VkFence fence = VK_NULL_HANDLE;
+    VkResult result = down.CreateFence(device.handle(), &fence_info, nullptr, &fence);
+    if (result != VK_SUCCESS) return result;
+    made.fence = OwnedFence(device, fence);
+    VkSubmitInfo submit{};
+    submit.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
+    submit.commandBufferCount = 1;
+    submit.pCommandBuffers = &made.commands;
+    {
+        const auto lock = queue.lock();
+        result = down.QueueSubmit(queue.handle, 1, &submit, fence);
+    }
+    if (result != VK_SUCCESS) return result;
+    return down.WaitForFences(device.handle(), 1, &fence, VK_TRUE, kGpuLimitNs);
+}
+
+// Null: works. Else what does not.
+const char* test(const Device& device, const ImageStrategy& strategy,
+                 producer::Connection& connection) {
+    Queue* queue = device.graphics_queue();
+    if (!queue) return "the app has no graphics queue to test with";
+    ImageRequest request = TestPattern::request();
+    if (!strategy.supports(device, request)) return "the driver does not support it";
+    auto made = std::make_unique<Objects>();
+    if (strategy.create(device, request, &connection, made->shared) != VK_SUCCESS) {
+        return "no image could be made";
+    }
+    if (made->pattern.init(device, made->shared->image()) != VK_SUCCESS ||
+        record(device, queue->family, *made) != VK_SUCCESS) {
+        return "no commands could be made";
+    }
+    const VkResult result = run(device, *queue, *made);
+    if (result == VK_TIMEOUT) {
+        (void)made.release();  // the GPU may still use them: a leak, in place of a crash
+        return "the GPU does not finish";
+    }
+    if (result != VK_SUCCESS) return "the GPU does not work";
+    return made->pattern.arrived(*made->shared) ? nullptr : "other pixels are in the pages";
+}
+
+void remember(const Key& key, bool works) {
+    std::vector<Verdict>& list = verdicts().list;
+    const auto known = std::find_if(list.begin(), list.end(),
+                                    [&](const Verdict& verdict) { return verdict.key == key; });
+    if (known == list.end()) {
+        list.push_back({key, works});
+    } else {
+        known->works = works;
+    }
+}
+
+}  // namespace
+
+bool strategy_works(const Device& device, const ImageStrategy& strategy,
+                    producer::Connection& connection) {
+    // What the CPU copies by itself needs no proof.
+    if (strategy.needs_cpu()) return true;
+    const Key key = key_of(device, strategy, connection.endpoint().kind);
+    // Held during the test, so that two threads do not make it twice.
+    const std::lock_guard lock(verdicts().mutex);
+    for (const Verdict& verdict : verdicts().list) {
+        if (verdict.key == key) return verdict.works;
+    }
+    const std::uint64_t start = now_ns();
+    const char* failure = test(device, strategy, connection);
+    remember(key, failure == nullptr);
+    if (failure) {
+        LOG_WARNING("strategy %s is not used: %s", strategy.name(), failure);
+    } else {
+        LOG_DEBUG("strategy %s tested in %.1f ms", strategy.name(),
+                  static_cast<double>(now_ns() - start) / static_cast<double>(kNsPerMs));
+    }
+    return failure == nullptr;
+}
+
+void strategy_failed(const Device& device, const ImageStrategy& strategy) {
+    const std::lock_guard lock(verdicts().mutex);
+    for (const auto pages : {producer::Endpoint::Kind::device, producer::Endpoint::Kind::socket}) {
+        remember(key_of(device, strategy, pages), false);
+    }
+}
+
+}  // namespace vdmabuf::layer

@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/consumer/gpu/external.hpp"
 #include "runtime/consumer/gpu/memory.hpp"
 #include "runtime/consumer/gpu/result.hpp"
 #include "runtime/consumer/rungs.hpp"
@@ -11,46 +12,16 @@ namespace {
 
 constexpr VkExternalMemoryHandleTypeFlagBits kHandle =
     VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
-constexpr VkImageUsageFlags kUsage = VK_IMAGE_USAGE_TRANSFER_SRC_BIT;
-
 // Why a LINEAR image of this layout cannot be imported at all; nothing: it can.
 std::optional<Error> refuse_image(const gpu::Device& device, const ImageLayout& layout) {
-    VkPhysicalDeviceExternalImageFormatInfo external{};
-    external.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO;
-    external.handleType = kHandle;
-    VkPhysicalDeviceImageFormatInfo2 info{};
-    info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2;
-    info.pNext = &external;
-    info.format = layout.format->vulkan;
-    info.type = VK_IMAGE_TYPE_2D;
-    info.tiling = VK_IMAGE_TILING_LINEAR;
-    info.usage = kUsage;
-    VkExternalImageFormatProperties offered{};
-    offered.sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES;
-    VkImageFormatProperties2 properties{};
-    properties.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2;
-    properties.pNext = &offered;
-    const VkResult asked =
-        vkGetPhysicalDeviceImageFormatProperties2(device.physical(), &info, &properties);
-    if (asked != VK_SUCCESS) return gpu::vulkan_error("no linear images of the format", asked);
-    // Some drivers answer VK_SUCCESS without any feature for handle types that they do not know.
-    if (!(offered.externalMemoryProperties.externalMemoryFeatures &
-          VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT)) {
-        return Error{ENOTSUP, "the driver imports no images from host pointers"};
-    }
-    if (offered.externalMemoryProperties.externalMemoryFeatures &
-        VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT) {
-        return Error{ENOTSUP, "the driver wants dedicated allocations"};
-    }
-    const VkExtent3D& most = properties.imageFormatProperties.maxExtent;
-    if (layout.width > most.width || layout.height > most.height) {
+    auto offer = gpu::offered_images(device, layout.format->vulkan, std::nullopt, kHandle);
+    if (!offer) return offer.error();
+    if (offer->dedicated_only) return Error{ENOTSUP, "the driver wants dedicated allocations"};
+    if (layout.width > offer->most.width || layout.height > offer->most.height) {
         return Error{ENOTSUP, "larger than the driver's images"};
     }
-    VkFormatProperties format{};
-    vkGetPhysicalDeviceFormatProperties(device.physical(), info.format, &format);
-    constexpr VkFormatFeatureFlags kNeeded =
-        VK_FORMAT_FEATURE_BLIT_SRC_BIT | VK_FORMAT_FEATURE_TRANSFER_SRC_BIT;
-    if ((format.linearTilingFeatures & kNeeded) != kNeeded) {
+    const VkFormatFeatureFlags can = device.linear_features(layout.format->vulkan);
+    if ((can & gpu::kExternalImageFeatures) != gpu::kExternalImageFeatures) {
         return Error{ENOTSUP, "the driver cannot blit from linear images"};
     }
     return std::nullopt;
@@ -70,37 +41,11 @@ Result<gpu::Image> make_image(const gpu::Device& device, const ImageLayout& layo
     info.arrayLayers = 1;
     info.samples = VK_SAMPLE_COUNT_1_BIT;
     info.tiling = VK_IMAGE_TILING_LINEAR;
-    info.usage = kUsage;
+    info.usage = gpu::kExternalImageUsage;
     VkImage image = VK_NULL_HANDLE;
     const VkResult made = vkCreateImage(device.get(), &info, nullptr, &image);
     if (made != VK_SUCCESS) return gpu::vulkan_error("vkCreateImage", made);
     return gpu::Image(device.get(), image);
-}
-
-Result<gpu::Buffer> make_buffer(const gpu::Device& device, std::uint64_t size) {
-    VkPhysicalDeviceExternalBufferInfo asked{};
-    asked.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO;
-    asked.usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT;
-    asked.handleType = kHandle;
-    VkExternalBufferProperties offered{};
-    offered.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES;
-    vkGetPhysicalDeviceExternalBufferProperties(device.physical(), &asked, &offered);
-    if (!(offered.externalMemoryProperties.externalMemoryFeatures &
-          VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT)) {
-        return Error{ENOTSUP, "the driver imports no buffers from host pointers"};
-    }
-    VkExternalMemoryBufferCreateInfo external{};
-    external.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO;
-    external.handleTypes = kHandle;
-    VkBufferCreateInfo info{};
-    info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO;
-    info.pNext = &external;
-    info.size = size;
-    info.usage = asked.usage;
-    VkBuffer buffer = VK_NULL_HANDLE;
-    const VkResult made = vkCreateBuffer(device.get(), &info, nullptr, &buffer);
-    if (made != VK_SUCCESS) return gpu::vulkan_error("vkCreateBuffer", made);
-    return gpu::Buffer(device.get(), buffer);
 }
 
 Result<gpu::Memory> import_memory(const gpu::Device& device, const Mapping& pages,
@@ -153,36 +98,33 @@ Status as_image(const gpu::Device& device, const ImageLayout& layout, const Mapp
     if (bound != VK_SUCCESS) return gpu::vulkan_error("vkBindImageMemory", bound);
     parts.image = std::move(*image);
     parts.memory = std::move(*memory);
+    parts.features = device.linear_features(layout.format->vulkan);
     return {};
 }
 
 Status as_buffer(const gpu::Device& device, const ImageLayout& layout, std::uint64_t buffer_size,
                  const Mapping& pages, ImportedImage::Parts& parts) {
-    // VkBufferImageCopy counts the pitch in pixels and wants the offset at a multiple of 4.
-    const std::uint32_t unit = layout.format->bytes < 4 ? 4 : layout.format->bytes;
-    if (layout.pitch % layout.format->bytes != 0 || layout.offset % unit != 0) {
-        return Error{ENOTSUP, "the rows do not start at whole pixels"};
-    }
-    auto buffer = make_buffer(device, buffer_size);
+    if (auto whole = check_whole_pixels(layout); !whole) return whole;
+    auto buffer = gpu::make_external_buffer(device, buffer_size, kHandle);
     if (!buffer) return buffer.error();
-    VkMemoryRequirements requirements{};
-    vkGetBufferMemoryRequirements(device.get(), buffer->get(), &requirements);
+    const VkBuffer handle = buffer->buffer.get();
+    const VkMemoryRequirements& requirements = buffer->requirements;
     if (requirements.size > pages.size()) return Error{ENOTSUP, "the driver's buffer is larger"};
     auto memory = import_memory(device, pages, requirements.memoryTypeBits);
     if (!memory) return memory.error();
-    const VkResult bound = vkBindBufferMemory(device.get(), buffer->get(), memory->get(), 0);
+    const VkResult bound = vkBindBufferMemory(device.get(), handle, memory->get(), 0);
     if (bound != VK_SUCCESS) return gpu::vulkan_error("vkBindBufferMemory", bound);
-    parts.buffer = std::move(*buffer);
+    parts.buffer = std::move(buffer->buffer);
     parts.memory = std::move(*memory);
     parts.buffer_offset = layout.offset;
     parts.buffer_pitch = layout.pitch;
     return {};
 }
 
-}  // namespace
-
-Rung import_host_pointer(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,
-                         std::uint64_t buffer_size, Mapping& pages) {
+// What both ways have in common.
+template <typename As>
+Rung import(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout, Mapping& pages,
+            const As& as) {
     const gpu::ImportAbilities& can = device->abilities();
     if (!can.host_pointer) return Error{ENOTSUP, "no VK_EXT_external_memory_host"};
     if (reinterpret_cast<std::uintptr_t>(pages.data()) % can.host_pointer_align != 0 ||
@@ -194,16 +136,28 @@ Rung import_host_pointer(const std::shared_ptr<gpu::Device>& device, const Image
     parts.device = device;
     parts.layout = layout;
     parts.path = ImportPath::host_pointer;
-    const Status image = as_image(*device, layout, pages, parts);
-    if (image) {
-        parts.reason = "VkImage";
-    } else {
-        const Status buffer = as_buffer(*device, layout, buffer_size, pages, parts);
-        if (!buffer) return buffer.error();
-        parts.reason = "VkBuffer (" + image.error().text + ")";
-    }
+    if (auto done = as(parts); !done) return done.error();
     parts.pages = std::move(pages);
     return parts;
+}
+
+}  // namespace
+
+Rung import_host_pointer_image(const std::shared_ptr<gpu::Device>& device,
+                               const ImageLayout& layout, Mapping& pages) {
+    return import(device, layout, pages, [&](ImportedImage::Parts& parts) {
+        parts.way = Way::host_pointer_image;
+        return as_image(*device, layout, pages, parts);
+    });
+}
+
+Rung import_host_pointer_buffer(const std::shared_ptr<gpu::Device>& device,
+                                const ImageLayout& layout, std::uint64_t buffer_size,
+                                Mapping& pages) {
+    return import(device, layout, pages, [&](ImportedImage::Parts& parts) {
+        parts.way = Way::host_pointer_buffer;
+        return as_buffer(*device, layout, buffer_size, pages, parts);
+    });
 }
 
 }  // namespace vdmabuf::consumer

@@ -2,29 +2,107 @@
 #include "runtime/consumer/import.hpp"
 
 #include "runtime/common/log.hpp"
+#include "runtime/consumer/compare_frame.hpp"
+#include "runtime/consumer/drm_modifiers.hpp"
 #include "runtime/consumer/rungs.hpp"
 #include "runtime/consumer/scattered_mapping.hpp"
 
 namespace vdmabuf::consumer {
+namespace {
 
-const Status& Importer::trust_host_pointer() {
-    if (!host_pointer_trust_) {
-        host_pointer_trust_ = self_test_host_pointer(device_);
-        if (!*host_pointer_trust_) {
-            LOG_WARNING("%s: import by host pointer does not work: %s", device_->name().c_str(),
-                        host_pointer_trust_->error().text.c_str());
-        }
-    }
-    return *host_pointer_trust_;
+// Of a way that is not taken since the VkImage before it served not.
+std::string as_buffer(const Error& no_image) {
+    return "VkBuffer (" + no_image.text + ")";
 }
+
+Error neither(const Error& no_image, const Error& no_buffer) {
+    if (no_image.text == no_buffer.text) return no_image;
+    return Error{no_buffer.code, no_image.text + ", and as VkBuffer: " + no_buffer.text};
+}
+
+}  // namespace
+
+Importer::Importer(std::shared_ptr<gpu::Device> device, std::optional<ImportPath> forced)
+    : device_(std::move(device)), forced_(forced), trust_(device_) {}
 
 void Importer::warm_up() {
-    if (!forced_ || *forced_ == ImportPath::host_pointer) trust_host_pointer();
+    if (may(ImportPath::udmabuf)) static_cast<void>(takes_dmabufs());
+    if (!may(ImportPath::host_pointer)) return;
+    trust_.of(Way::host_pointer_image);
+    trust_.of(Way::host_pointer_buffer);
 }
 
-ImportOutcome Importer::import(const Image& image, BufferFiles files) {
+bool Importer::takes_dmabufs() {
+    if (!may(ImportPath::udmabuf)) return false;
+    bool any = false;
+    for (const Way way : {Way::dmabuf_image, Way::dmabuf_image_any_pitch, Way::dmabuf_buffer}) {
+        any |= trust_.of(way).is != Verdict::Is::broken;
+    }
+    return any;
+}
+
+std::vector<stream::FormatModifier> Importer::formats() {
+    if (!takes_dmabufs()) return {};
+    std::vector<stream::FormatModifier> formats = importable_formats(*device_);
+    // Other modifiers than LINEAR come as images alone.
+    if (trust_.of(Way::dmabuf_image).is == Verdict::Is::broken) {
+        std::erase_if(formats, [](const auto& each) { return each.modifier != kModifierLinear; });
+    }
+    return formats;
+}
+
+Status Importer::trusted(Way way) {
+    const Verdict& verdict = trust_.of(way);
+    if (verdict.is != Verdict::Is::broken) return {};
+    return Error{ENOTSUP, verdict.text};
+}
+
+Result<ImportedImage::Parts> Importer::from_dmabuf(const ImageLayout& layout, BufferFiles& files) {
+    const Way way = layout.is_linear() ? dmabuf_image_way(layout.pitch) : Way::dmabuf_image;
+    Error no_image{ENOTSUP, {}};
+    if (auto trust = trusted(way); !trust) {
+        no_image = trust.error();
+    } else {
+        auto parts = import_dmabuf_image(device_, layout, files);
+        if (parts) {
+            parts->reason = "VkImage";
+            return parts;
+        }
+        no_image = parts.error();
+    }
+    if (auto trust = trusted(Way::dmabuf_buffer); !trust) return neither(no_image, trust.error());
+    auto parts = import_dmabuf_buffer(device_, layout, files);
+    if (!parts) return neither(no_image, parts.error());
+    parts->reason = as_buffer(no_image);
+    return parts;
+}
+
+Result<ImportedImage::Parts> Importer::from_host_pointer(const ImageLayout& layout,
+                                                         std::uint64_t buffer_size,
+                                                         Mapping& pages) {
+    Error no_image{ENOTSUP, {}};
+    if (auto trust = trusted(Way::host_pointer_image); !trust) {
+        no_image = trust.error();
+    } else {
+        auto parts = import_host_pointer_image(device_, layout, pages);
+        if (parts) {
+            parts->reason = "VkImage";
+            return parts;
+        }
+        no_image = parts.error();
+    }
+    if (auto trust = trusted(Way::host_pointer_buffer); !trust) {
+        return neither(no_image, trust.error());
+    }
+    auto parts = import_host_pointer_buffer(device_, layout, buffer_size, pages);
+    if (!parts) return neither(no_image, parts.error());
+    parts->reason = as_buffer(no_image);
+    return parts;
+}
+
+ImportOutcome Importer::import(const Image& image, BufferFiles files,
+                               const std::string& no_dmabuf) {
     ImportOutcome outcome;
-    const auto may = [this](ImportPath path) { return !forced_ || *forced_ == path; };
     const auto note = [&outcome](const char* rung, const std::string& text) {
         if (!outcome.reason.empty()) outcome.reason += "; ";
         outcome.reason += std::string(rung) + ": " + text;
@@ -43,18 +121,23 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files) {
         outcome.reason = layout.error().text;
         return outcome;
     }
-    if (may(ImportPath::udmabuf)) {
-        auto parts = import_dmabuf(device_, *layout, files);
+    if (!may(ImportPath::udmabuf)) {
+        note("udmabuf", "not asked for");
+    } else if (files.kind != MemoryKind::dmabuf) {
+        note("udmabuf", no_dmabuf.empty() ? "not offered by the broker" : no_dmabuf);
+    } else {
+        auto parts = from_dmabuf(*layout, files);
         if (parts) {
             take(std::move(*parts));
             return outcome;
         }
         note("udmabuf", parts.error().text);
-    } else {
-        note("udmabuf", "not asked for");
     }
     if (files.kind != MemoryKind::runs) return outcome;
-
+    if (!layout->is_linear()) {
+        note("host-pointer", "not for images of other modifiers than LINEAR");
+        return outcome;
+    }
     auto pages = map_scattered(files);
     if (!pages) {
         note("mapping", pages.error().text);
@@ -62,10 +145,8 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files) {
     }
     if (!may(ImportPath::host_pointer)) {
         note("host-pointer", "not asked for");
-    } else if (const Status& trust = trust_host_pointer(); !trust) {
-        note("host-pointer", trust.error().text);
     } else {
-        auto parts = import_host_pointer(device_, *layout, image.buffer_size, *pages);
+        auto parts = from_host_pointer(*layout, image.buffer_size, *pages);
         if (parts) {
             take(std::move(*parts));
             return outcome;
@@ -84,6 +165,17 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files) {
         copy_announced_ = true;
     }
     return outcome;
+}
+
+Status Importer::confirm(const ImportedImage& image) {
+    if (!image.way() || trust_.of(*image.way()).is != Verdict::Is::untested) return {};
+    const auto same = compare_frame(device_, image);
+    if (!same) {
+        trust_.learn(*image.way(), {Verdict::Is::broken, same.error().text, false});
+        return same.error();
+    }
+    if (*same == Likeness::proof) trust_.learn(*image.way(), {Verdict::Is::works, {}, false});
+    return {};
 }
 
 }  // namespace vdmabuf::consumer

@@ -4,9 +4,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/consumer/imported_image.hpp"
 #include "runtime/consumer/run_table.hpp"
+#include "runtime/consumer/trust.hpp"
 
 namespace vdmabuf::consumer {
 
@@ -16,31 +18,41 @@ struct ImportOutcome {
     std::string reason;  // how, and why not by a better path; for IMPORTED
 };
 
-// Brings images to the GPU: the first rung of the ladder that serves. One thread.
+// Brings images to the GPU: the first rung of the ladder that serves, in a way that the device can
+// be trusted with. One thread.
 class Importer {
   public:
     // `forced`: this rung alone (tests, bug hunting).
     explicit Importer(std::shared_ptr<gpu::Device> device,
-                      std::optional<ImportPath> forced = std::nullopt)
-        : device_(std::move(device)), forced_(forced) {}
+                      std::optional<ImportPath> forced = std::nullopt);
 
     // Runs the self-tests of the device now, so that no image waits for them.
     void warm_up();
 
-    // Consumes the files: they are closed when it returns, the pages stay mapped.
-    ImportOutcome import(const Image& image, BufferFiles files);
+    // Whether the device can be trusted with dmabufs, and of which formats (for FORMATS).
+    bool takes_dmabufs();
+    std::vector<stream::FormatModifier> formats();
+
+    // Consumes the files: they are closed when it returns, the pages stay mapped. `no_dmabuf`: why
+    // the files are no dmabuf, as the broker says, or this importer did before IMAGE_AGAIN.
+    ImportOutcome import(const Image& image, BufferFiles files, const std::string& no_dmabuf = {});
+
+    // To be called with the first frame of each image, before it is read. Where a way could not be
+    // tested for lack of a udmabuf, that frame is the test: what the GPU sees of it must be what
+    // the CPU sees. An error: the image is not to be used, nor the way any more.
+    Status confirm(const ImportedImage& image);
 
   private:
-    const Status& trust_host_pointer();
+    bool may(ImportPath path) const { return !forced_ || *forced_ == path; }
+    Status trusted(Way way);
+    Result<ImportedImage::Parts> from_dmabuf(const ImageLayout& layout, BufferFiles& files);
+    Result<ImportedImage::Parts> from_host_pointer(const ImageLayout& layout,
+                                                   std::uint64_t buffer_size, Mapping& pages);
 
     std::shared_ptr<gpu::Device> device_;
     std::optional<ImportPath> forced_;
-    std::optional<Status> host_pointer_trust_;  // nothing: not tested yet
+    Trust trust_;
     bool copy_announced_ = false;
 };
-
-// Imports scattered pages of our own by host pointer, lets the GPU read them, and compares: some
-// drivers accept scattered pages and read the wrong ones. A few milliseconds, once per device.
-Status self_test_host_pointer(const std::shared_ptr<gpu::Device>& device);
 
 }  // namespace vdmabuf::consumer

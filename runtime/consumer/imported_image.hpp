@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/mapping.hpp"
+#include "runtime/common/unique_fd.hpp"
 #include "runtime/consumer/gpu/device.hpp"
 #include "runtime/consumer/gpu/handles.hpp"
 #include "runtime/consumer/image_layout.hpp"
+#include "runtime/consumer/way.hpp"
 
 namespace vdmabuf::consumer {
 
@@ -25,10 +28,13 @@ class ImportedImage {
         std::shared_ptr<gpu::Device> device;
         ImageLayout layout;
         ImportPath path = ImportPath::none;
+        std::optional<Way> way;  // nothing: a copy
         std::string reason;
-        Mapping pages;       // the producer's, read-only
-        gpu::Memory memory;  // imported from `pages`, or the copy's
-        gpu::Image image;    // LINEAR, in VK_IMAGE_LAYOUT_GENERAL
+        Mapping pages;       // the producer's, read-only; none where a dmabuf brings them
+        UniqueFd dmabuf;     // the producer's, if that is how the pages came
+        gpu::Memory memory;  // imported from `pages` or `dmabuf`, or the copy's
+        gpu::Image image;    // LINEAR or of a DRM modifier, in VK_IMAGE_LAYOUT_GENERAL
+        VkFormatFeatureFlags features = 0;  // of `image`
         gpu::Buffer buffer;
         std::uint64_t buffer_offset = 0;  // bytes to the first row
         std::uint64_t buffer_pitch = 0;   // bytes
@@ -43,6 +49,12 @@ class ImportedImage {
     const std::string& reason() const { return parts_.reason; }
     VkImage image() const { return parts_.image.get(); }
     VkBuffer buffer() const { return parts_.buffer.get(); }
+    std::optional<Way> way() const { return parts_.way; }
+    int dmabuf() const { return parts_.dmabuf.get(); }  // -1: the pages came in another way
+    // Whether image() may be read with VK_FILTER_LINEAR.
+    bool can_filter_linear() const {
+        return parts_.features & VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
+    }
 
     // Makes the newest bytes of the producer readable by the GPU and returns how many of them the
     // CPU copied for it: 0 on every path but the copy. Once a frame, while the GPU does not read.

@@ -81,4 +81,8 @@ const PixelFormat* find_format(std::uint32_t fourcc) {
     return nullptr;
 }
 
+std::span<const PixelFormat> known_formats() {
+    return kFormats;
+}
+
 }  // namespace vdmabuf::consumer

@@ -5,6 +5,7 @@
 #include <vulkan/vulkan_core.h>
 
 #include <cstdint>
+#include <span>
 
 #include "runtime/common/drm_format.hpp"
 
@@ -21,5 +22,6 @@ struct PixelFormat {
 
 // Null when the format is not known. Valid for ever.
 const PixelFormat* find_format(std::uint32_t fourcc);
+std::span<const PixelFormat> known_formats();
 
 }  // namespace vdmabuf::consumer

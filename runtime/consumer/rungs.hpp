@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The rungs of the import ladder (docs/architecture.md), best first: one function and one file
-// each.
+// The rungs of the import ladder (docs/architecture.md), best first: a file each.
 #pragma once
 
 #include <memory>
@@ -18,14 +17,22 @@ namespace vdmabuf::consumer {
 // `pages` is taken only on success.
 using Rung = Result<ImportedImage::Parts>;
 
-// A dmabuf of exactly the buffer's pages, imported with an explicit modifier and pitch.
-Rung import_dmabuf(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,
-                   const BufferFiles& files);
+// A dmabuf of exactly the buffer's pages, as a VkImage with explicit modifier, pitch and offset.
+// Takes the dmabuf out of `files` on success.
+Rung import_dmabuf_image(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,
+                         BufferFiles& files);
+// Likewise as a VkBuffer, from which the GPU copies any pitch. LINEAR only.
+Rung import_dmabuf_buffer(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,
+                          BufferFiles& files);
 
 // The mapped pages themselves, by VK_EXT_external_memory_host: as a LINEAR VkImage where the driver
-// lays it out just as the producer did, else as a VkBuffer, from which the GPU copies any pitch.
-Rung import_host_pointer(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,
-                         std::uint64_t buffer_size, Mapping& pages);
+// lays it out just as the producer did.
+Rung import_host_pointer_image(const std::shared_ptr<gpu::Device>& device,
+                               const ImageLayout& layout, Mapping& pages);
+// Likewise as a VkBuffer, from which the GPU copies any pitch.
+Rung import_host_pointer_buffer(const std::shared_ptr<gpu::Device>& device,
+                                const ImageLayout& layout, std::uint64_t buffer_size,
+                                Mapping& pages);
 
 // Memory of the GPU's own; ImportedImage::prepare() copies each frame into it with the CPU.
 Rung import_copy(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout,

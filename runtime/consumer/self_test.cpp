@@ -1,65 +1,70 @@
 // SPDX-License-Identifier: MIT
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include "runtime/consumer/self_test.hpp"
 
 #include <cstring>
 
-#include "runtime/consumer/import.hpp"
 #include "runtime/consumer/read_back.hpp"
 #include "runtime/consumer/rungs.hpp"
 #include "runtime/consumer/scattered_mapping.hpp"
+#include "runtime/consumer/test_pages.hpp"
 
 namespace vdmabuf::consumer {
 namespace {
 
-// Larger than 2 MiB: one driver is known to read only that much of some scattered imports.
-constexpr std::uint64_t kSize = std::uint64_t{4} << 20;
-constexpr std::uint64_t kRunLength = 64 * 1024;
+constexpr std::uint32_t kWidth = 733;
+constexpr std::uint64_t kEvenPitch = 3072;  // a multiple of kCommonPitch
+constexpr std::uint64_t kOddPitch = 2944;   // none, but a multiple of 64: software drivers' own
+static_assert(kEvenPitch % kCommonPitch == 0 && kOddPitch % kCommonPitch != 0);
+static_assert(kOddPitch >= kWidth * 4 && TestPages::kSize > std::uint64_t{2} << 20);
 
-std::uint32_t pattern(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word * 2654435761U) ^ static_cast<std::uint32_t>(word >> 7);
-}
+// Drivers pad images to as many rows, and refuse buffers that end before.
+constexpr std::uint32_t kRowUnit = 16;
 
-// A memfd whose parts are in the reverse order of the buffer's, filled with the pattern.
-Result<BufferFiles> make_buffer() {
-    UniqueFd fd(::memfd_create("vdmabuf self-test", MFD_CLOEXEC));
-    if (!fd) return system_error("memfd_create");
-    if (::ftruncate(fd.get(), static_cast<off_t>(kSize)) != 0) return system_error("ftruncate");
-    std::vector<std::uint32_t> words(kRunLength / 4);
-    BufferFiles buffer;
-    buffer.size = kSize;
-    for (std::uint64_t at = 0; at < kSize; at += kRunLength) {
-        const std::uint64_t offset = kSize - kRunLength - at;
-        for (std::size_t i = 0; i < words.size(); ++i) words[i] = pattern(at / 4 + i);
-        const ssize_t put =
-            ::pwrite(fd.get(), words.data(), kRunLength, static_cast<off_t>(offset));
-        if (put != static_cast<ssize_t>(kRunLength)) return system_error("no shared memory left");
-        buffer.runs.push_back({0, 0, offset, kRunLength});
-    }
-    buffer.files.push_back(std::move(fd));
-    return buffer;
-}
-
-Status test_layout(const std::shared_ptr<gpu::Device>& device, const BufferFiles& buffer,
-                   std::uint32_t width, std::uint64_t pitch) {
-    auto pages = map_scattered(buffer);
-    if (!pages) return pages.error();
+ImageLayout layout_of(std::uint64_t pitch, std::uint32_t row_unit) {
     ImageLayout layout;
     layout.format = find_format(fourcc_of("XR24"));
-    layout.width = width;
-    layout.height = static_cast<std::uint32_t>(kSize / pitch);
+    layout.width = kWidth;
+    layout.height = static_cast<std::uint32_t>(TestPages::kSize / pitch) / row_unit * row_unit;
     layout.pitch = pitch;
-    auto parts = import_host_pointer(device, layout, kSize, *pages);
-    if (!parts) return parts.error();
-    const ImportedImage image(std::move(*parts));
+    layout.planes[0] = {0, pitch};
+    return layout;
+}
+
+Verdict broken(const Error& error) {
+    // What the system refused once, it may grant the next time.
+    const bool lasting = error.code != ENOMEM && error.code != EMFILE && error.code != ENFILE;
+    return {Verdict::Is::broken, error.text, lasting};
+}
+
+Rung import(const std::shared_ptr<gpu::Device>& device, const ImageLayout& layout, Way way,
+            TestPages& pages) {
+    if (way == Way::host_pointer_image || way == Way::host_pointer_buffer) {
+        auto files = pages.as_runs();
+        if (!files) return files.error();
+        auto mapped = map_scattered(*files);
+        if (!mapped) return mapped.error();
+        if (way == Way::host_pointer_image) {
+            return import_host_pointer_image(device, layout, *mapped);
+        }
+        return import_host_pointer_buffer(device, layout, TestPages::kSize, *mapped);
+    }
+    auto files = pages.as_dmabuf();
+    if (!files) return files.error();
+    if (way == Way::dmabuf_buffer) return import_dmabuf_buffer(device, layout, *files);
+    return import_dmabuf_image(device, layout, *files);
+}
+
+Status compare(const std::shared_ptr<gpu::Device>& device, const ImportedImage& image,
+               std::uint32_t salt) {
     auto seen = read_back(device, image);
     if (!seen) return seen.error();
+    const ImageLayout& layout = image.layout();
     for (std::uint32_t y = 0; y < layout.height; ++y) {
-        for (std::uint32_t x = 0; x < width; ++x) {
+        for (std::uint32_t x = 0; x < layout.width; ++x) {
             std::uint32_t got = 0;
-            std::memcpy(&got, seen->data() + (std::size_t{y} * width + x) * 4, sizeof got);
-            if (got != pattern(y * pitch / 4 + x)) {
-                return Error{EIO, image.reason() + ": the GPU reads other pages than it was given"};
+            std::memcpy(&got, seen->data() + (std::size_t{y} * layout.width + x) * 4, sizeof got);
+            if (got != TestPages::pattern(y * layout.pitch / 4 + x, salt)) {
+                return Error{EIO, "the GPU reads wrong bytes (row " + std::to_string(y) + ")"};
             }
         }
     }
@@ -68,13 +73,31 @@ Status test_layout(const std::shared_ptr<gpu::Device>& device, const BufferFiles
 
 }  // namespace
 
-Status self_test_host_pointer(const std::shared_ptr<gpu::Device>& device) {
-    if (!device->abilities().host_pointer) return Error{ENOTSUP, "no VK_EXT_external_memory_host"};
-    auto buffer = make_buffer();
-    if (!buffer) return buffer.error();
-    // A pitch that drivers choose themselves (a VkImage), and one that none does (a VkBuffer).
-    if (auto passed = test_layout(device, *buffer, 1024, 4096); !passed) return passed;
-    return test_layout(device, *buffer, 1000, 4096 + 32 * 4);
+Verdict self_test(const std::shared_ptr<gpu::Device>& device, Way way) {
+    auto pages = TestPages::create();
+    if (!pages) return broken(pages.error());
+    ImageLayout layout = layout_of(kOddPitch, kRowUnit);
+    if (way == Way::dmabuf_image) layout = layout_of(kEvenPitch, kRowUnit);
+    // Buffers know no rows: up to the last byte.
+    if (way == Way::dmabuf_buffer || way == Way::host_pointer_buffer)
+        layout.height = layout_of(kOddPitch, 1).height;
+    auto parts = import(device, layout, way, *pages);
+    if (!parts && way == Way::host_pointer_image) {
+        // Of host pointers, drivers take their own pitch only.
+        layout = layout_of(kEvenPitch, kRowUnit);
+        parts = import(device, layout, way, *pages);
+    }
+    if (!parts && !pages->no_udmabuf().empty() && device->abilities().dmabuf) {
+        return {Verdict::Is::untested, pages->no_udmabuf(), false};
+    }
+    if (!parts) return broken(parts.error());
+    const ImportedImage image(std::move(*parts));
+    // Twice: a driver that copies when it imports, or later only once, shows old frames.
+    for (std::uint32_t salt = 1; salt <= 2; ++salt) {
+        pages->fill(salt);
+        if (auto same = compare(device, image, salt); !same) return broken(same.error());
+    }
+    return {Verdict::Is::works, {}, true};
 }
 
 }  // namespace vdmabuf::consumer

@@ -44,11 +44,12 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
                    VkExtent2D extent) const {
     const consumer::ImageLayout& layout = frame.layout();
     VkImage from = frame.image();
-    VkImageTiling tiling = VK_IMAGE_TILING_LINEAR;
+    bool can_filter = frame.can_filter_linear();
     VkImageLayout from_layout = VK_IMAGE_LAYOUT_GENERAL;
     if (from == VK_NULL_HANDLE) {
         from = between_->image.image.get();
-        tiling = VK_IMAGE_TILING_OPTIMAL;
+        can_filter = device_->optimal_features(layout.format->vulkan) &
+                     VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
         from_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
         gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_UNDEFINED,
                            VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
@@ -76,9 +77,7 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
     region.dstOffsets[0] = {at(box.x), at(box.y), 0};
     region.dstOffsets[1] = {at(box.x + box.width), at(box.y + box.height), 1};
     const bool scales = box.width != layout.width || box.height != layout.height;
-    const VkFilter filter = scales && device_->can_filter_linear(layout.format->vulkan, tiling)
-                                ? VK_FILTER_LINEAR
-                                : VK_FILTER_NEAREST;
+    const VkFilter filter = scales && can_filter ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
     vkCmdBlitImage(commands, from, from_layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
                    &region, filter);
 }

@@ -38,6 +38,16 @@ std::vector<VkExtensionProperties> extensions_of(VkPhysicalDevice gpu) {
     return extensions;
 }
 
+bool imports_sync_files(VkPhysicalDevice gpu) {
+    VkPhysicalDeviceExternalSemaphoreInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO;
+    info.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT;
+    VkExternalSemaphoreProperties offered{};
+    offered.sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES;
+    vkGetPhysicalDeviceExternalSemaphoreProperties(gpu, &info, &offered);
+    return offered.externalSemaphoreFeatures & VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
+}
+
 bool matches(const std::string& wanted, std::size_t index, const std::string& name) {
     if (std::all_of(wanted.begin(), wanted.end(), [](unsigned char c) { return std::isdigit(c); }))
         return wanted == std::to_string(index);
@@ -95,6 +105,14 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
     ImportAbilities& abilities = device->abilities_;
     abilities.host_pointer = enable(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
     abilities.queue_family_foreign = enable(VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME);
+    abilities.dmabuf = enable(VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME) &&
+                       enable(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
+    // VK_KHR_image_format_list is what it needs of Vulkan 1.2.
+    abilities.drm_modifier = abilities.dmabuf && enable(VK_KHR_IMAGE_FORMAT_LIST_EXTENSION_NAME) &&
+                             enable(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
+    abilities.sync_file = imports_sync_files(device->physical_) &&
+                          enable(VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME);
+    device->knows_driver_ = enable(VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME);
     if (surface != VK_NULL_HANDLE && !enable(VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
         return Error{ENODEV, device->name_ + " has no " + VK_KHR_SWAPCHAIN_EXTENSION_NAME};
     }
@@ -128,6 +146,14 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
             reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
                 vkGetDeviceProcAddr(device->device_, "vkGetMemoryHostPointerPropertiesEXT"));
     }
+    if (abilities.dmabuf) {
+        device->memory_fd_properties_ = reinterpret_cast<PFN_vkGetMemoryFdPropertiesKHR>(
+            vkGetDeviceProcAddr(device->device_, "vkGetMemoryFdPropertiesKHR"));
+    }
+    if (abilities.sync_file) {
+        device->import_semaphore_fd_ = reinterpret_cast<PFN_vkImportSemaphoreFdKHR>(
+            vkGetDeviceProcAddr(device->device_, "vkImportSemaphoreFdKHR"));
+    }
     LOG_INFO("GPU: %s", device->name_.c_str());
     return device;
 }
@@ -138,13 +164,16 @@ Device::~Device() {
     vkDestroyDevice(device_, nullptr);
 }
 
-bool Device::can_filter_linear(VkFormat format, VkImageTiling tiling) const {
+VkFormatFeatureFlags Device::linear_features(VkFormat format) const {
     VkFormatProperties properties{};
     vkGetPhysicalDeviceFormatProperties(physical_, format, &properties);
-    const VkFormatFeatureFlags features = tiling == VK_IMAGE_TILING_LINEAR
-                                              ? properties.linearTilingFeatures
-                                              : properties.optimalTilingFeatures;
-    return features & VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
+    return properties.linearTilingFeatures;
+}
+
+VkFormatFeatureFlags Device::optimal_features(VkFormat format) const {
+    VkFormatProperties properties{};
+    vkGetPhysicalDeviceFormatProperties(physical_, format, &properties);
+    return properties.optimalTilingFeatures;
 }
 
 VkResult Device::submit(const VkSubmitInfo& info, VkFence fence) {
@@ -169,6 +198,46 @@ std::uint32_t Device::host_pointer_types(const void* address) const {
     const VkResult asked = host_pointer_properties_(
         device_, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT, address, &properties);
     return asked == VK_SUCCESS ? properties.memoryTypeBits : 0;
+}
+
+std::uint32_t Device::dmabuf_types(int dmabuf) const {
+    if (!memory_fd_properties_) return 0;
+    VkMemoryFdPropertiesKHR properties{};
+    properties.sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR;
+    const VkResult asked = memory_fd_properties_(
+        device_, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, dmabuf, &properties);
+    return asked == VK_SUCCESS ? properties.memoryTypeBits : 0;
+}
+
+VkResult Device::import_sync_file(VkSemaphore semaphore, int sync_file) const {
+    if (!import_semaphore_fd_) return VK_ERROR_EXTENSION_NOT_PRESENT;
+    VkImportSemaphoreFdInfoKHR info{};
+    info.sType = VK_STRUCTURE_TYPE_IMPORT_SEMAPHORE_FD_INFO_KHR;
+    info.semaphore = semaphore;
+    info.flags = VK_SEMAPHORE_IMPORT_TEMPORARY_BIT;  // the only way for SYNC_FD
+    info.handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT;
+    info.fd = sync_file;
+    return import_semaphore_fd_(device_, &info);
+}
+
+Identity Device::identity() const {
+    VkPhysicalDeviceDriverProperties driver{};
+    driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES;
+    VkPhysicalDeviceIDProperties ids{};
+    ids.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES;
+    ids.pNext = knows_driver_ ? &driver : nullptr;
+    VkPhysicalDeviceProperties2 properties{};
+    properties.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2;
+    properties.pNext = &ids;
+    vkGetPhysicalDeviceProperties2(physical_, &properties);
+    Identity identity;
+    std::copy(std::begin(ids.deviceUUID), std::end(ids.deviceUUID), identity.device.begin());
+    std::copy(std::begin(ids.driverUUID), std::end(ids.driverUUID), identity.driver.begin());
+    identity.driver_id = static_cast<std::uint32_t>(driver.driverID);
+    identity.driver_version = properties.properties.driverVersion;
+    identity.driver_info =
+        std::string(driver.driverInfo, ::strnlen(driver.driverInfo, VK_MAX_DRIVER_INFO_SIZE));
+    return identity;
 }
 
 }  // namespace vdmabuf::gpu

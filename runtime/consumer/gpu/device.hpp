@@ -3,6 +3,7 @@
 
 #include <vulkan/vulkan_core.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -17,7 +18,19 @@ namespace vdmabuf::gpu {
 struct ImportAbilities {
     bool host_pointer = false;            // VK_EXT_external_memory_host
     VkDeviceSize host_pointer_align = 0;  // bytes; addresses and sizes are multiples of it
+    bool dmabuf = false;                  // VK_EXT_external_memory_dma_buf
+    bool drm_modifier = false;            // VK_EXT_image_drm_format_modifier: explicit layouts
+    bool sync_file = false;               // semaphores take sync_files (SYNC_FD)
     bool queue_family_foreign = false;    // VK_EXT_queue_family_foreign
+};
+
+// What tells a GPU with its driver from any other, also from the next version of the driver.
+struct Identity {
+    std::array<std::uint8_t, VK_UUID_SIZE> device{};
+    std::array<std::uint8_t, VK_UUID_SIZE> driver{};
+    std::uint32_t driver_id = 0;  // VkDriverId; 0: the driver does not say
+    std::uint32_t driver_version = 0;
+    std::string driver_info;  // "Mesa 25.0.7 ...", as the driver writes it
 };
 
 // A GPU, its VkDevice and one queue for graphics and transfers. Thread-safe.
@@ -44,13 +57,19 @@ class Device {
         return abilities_.queue_family_foreign ? VK_QUEUE_FAMILY_FOREIGN_EXT
                                                : VK_QUEUE_FAMILY_EXTERNAL;
     }
-    bool can_filter_linear(VkFormat format, VkImageTiling tiling) const;
+    VkFormatFeatureFlags linear_features(VkFormat format) const;
+    VkFormatFeatureFlags optimal_features(VkFormat format) const;
 
     VkResult submit(const VkSubmitInfo& info, VkFence fence);
     VkResult present(const VkPresentInfoKHR& info);
     void wait_idle();
     // vkGetMemoryHostPointerPropertiesEXT: types that can be imported from `address`; 0: none.
     std::uint32_t host_pointer_types(const void* address) const;
+    // vkGetMemoryFdPropertiesKHR: types that can be imported from this dmabuf; 0: none.
+    std::uint32_t dmabuf_types(int dmabuf) const;
+    // Lets `semaphore` (not in use) wait once for a sync_file, which is the driver's on success.
+    VkResult import_sync_file(VkSemaphore semaphore, int sync_file) const;
+    Identity identity() const;
 
   private:
     Device() = default;
@@ -62,7 +81,10 @@ class Device {
     std::uint32_t queue_family_ = 0;
     std::string name_;
     ImportAbilities abilities_;
+    bool knows_driver_ = false;  // VK_KHR_driver_properties
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties_ = nullptr;
+    PFN_vkGetMemoryFdPropertiesKHR memory_fd_properties_ = nullptr;
+    PFN_vkImportSemaphoreFdKHR import_semaphore_fd_ = nullptr;
 };
 
 }  // namespace vdmabuf::gpu

@@ -58,11 +58,27 @@ TEST(CheckLayout, UnknownFormatsAreNotSupported) {
     image.fourcc = fourcc_of("NV12");
     EXPECT_EQ(check_layout(image).error().code, ENOTSUP);
     image = sound();
-    image.modifier = 1;
-    EXPECT_EQ(check_layout(image).error().code, ENOTSUP);
-    image = sound();
     image.plane_count = 2;
     EXPECT_EQ(check_layout(image).error().code, ENOTSUP);
+}
+
+TEST(CheckLayout, OtherModifiersHaveTheirOwnRows) {
+    Image image = sound();
+    image.modifier = 1;
+    image.plane_count = 2;
+    image.planes[0] = {0, 128};
+    image.planes[1] = {image.buffer_size - 1, 64};
+    auto layout = check_layout(image);
+    ASSERT_TRUE(layout) << layout.error().text;
+    EXPECT_FALSE(layout->is_linear());
+    EXPECT_EQ(layout->plane_count, 2U);
+    EXPECT_EQ(layout->planes[1].offset, image.buffer_size - 1);
+    image.planes[1].offset += 1;
+    EXPECT_FALSE(check_layout(image));
+    image.planes[1] = {0, 0};
+    EXPECT_FALSE(check_layout(image));
+    image.plane_count = 5;
+    EXPECT_FALSE(check_layout(image));
 }
 
 TEST(CheckLayout, AlphaNeedsAFormatThatHasIt) {

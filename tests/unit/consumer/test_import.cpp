@@ -72,8 +72,10 @@ class ImportTest : public testing::Test {
 };
 
 TEST_F(ImportTest, SelfTestPasses) {
-    const Status passed = self_test_host_pointer(device_);
-    EXPECT_TRUE(passed) << passed.error().text;
+    for (const Way way : {Way::host_pointer_image, Way::host_pointer_buffer}) {
+        const Verdict verdict = self_test(device_, way);
+        EXPECT_EQ(verdict.is, Verdict::Is::works) << to_string(way) << ": " << verdict.text;
+    }
 }
 
 // The proof that nothing is copied: the producer writes through its own mapping after the import,

@@ -42,6 +42,8 @@ class Importer {
     // the CPU sees. An error: the image is not to be used, nor the way any more.
     Status confirm(const ImportedImage& image);
 
+    Trust& trust() { return trust_; }
+
   private:
     bool may(ImportPath path) const { return !forced_ || *forced_ == path; }
     Status trusted(Way way);

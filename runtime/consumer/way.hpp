@@ -15,8 +15,9 @@ enum class Way : std::uint8_t {
     host_pointer_image,      // LINEAR VkImage, laid out as the driver likes it
     host_pointer_buffer,     // VkBuffer
 };
-inline constexpr std::array kWays = {Way::dmabuf_image, Way::dmabuf_image_any_pitch, Way::dmabuf_buffer,
-                              Way::host_pointer_image, Way::host_pointer_buffer};
+inline constexpr std::array kWays = {Way::dmabuf_image, Way::dmabuf_image_any_pitch,
+                                     Way::dmabuf_buffer, Way::host_pointer_image,
+                                     Way::host_pointer_buffer};
 
 // The pitch that every known driver takes is a multiple of this, in bytes.
 constexpr std::uint64_t kCommonPitch = 256;

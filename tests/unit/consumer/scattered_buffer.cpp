@@ -10,6 +10,7 @@
 #include <string>
 
 #include "runtime/consumer/pixel_format.hpp"
+#include "runtime/consumer/udmabuf.hpp"
 
 namespace vdmabuf::test {
 
@@ -57,12 +58,26 @@ ScatteredBuffer::ScatteredBuffer(std::size_t size, unsigned file_count, std::siz
     }
 }
 
+ScatteredBuffer ScatteredBuffer::whole(std::size_t size) {
+    ScatteredBuffer buffer;
+    buffer.size_ = (size + kPage - 1) / kPage * kPage;
+    UniqueFd fd(::memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    [[maybe_unused]] const int grown = ::ftruncate(fd.get(), static_cast<off_t>(buffer.size_));
+    void* map = ::mmap(nullptr, buffer.size_, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+    buffer.maps_.emplace_back(map, buffer.size_);
+    buffer.fds_.push_back(std::move(fd));
+    buffer.ours_.emplace_back(buffer.size_ / kPage, true);
+    for (std::size_t i = 0; i < buffer.size_ / kPage; ++i) buffer.pages_.push_back({0, i});
+    buffer.runs_.push_back({0, 0, 0, buffer.size_});
+    return buffer;
+}
+
 std::byte* ScatteredBuffer::at(std::uint64_t offset) const {
     const Page& page = pages_[offset / kPage];
     return maps_[page.file].bytes() + page.index * kPage + offset % kPage;
 }
 
-void ScatteredBuffer::write(std::uint64_t offset, const void* bytes, std::size_t count) {
+void ScatteredBuffer::write(std::uint64_t offset, const void* bytes, std::size_t count) const {
     const auto* from = static_cast<const std::byte*>(bytes);
     for (std::size_t i = 0; i < count; ++i) *at(offset + i) = from[i];
 }
@@ -104,6 +119,20 @@ consumer::BufferFiles ScatteredBuffer::files() const {
     files.files.erase(files.files.begin());
     files.runs = runs_;
     files.size = size_;
+    return files;
+}
+
+Result<consumer::BufferFiles> ScatteredBuffer::dmabuf() const {
+    consumer::BufferFiles files;
+    files.kind = consumer::MemoryKind::dmabuf;
+    files.size = size_;
+    if (runs_.size() == 1) {
+        files.files.emplace_back(::fcntl(fds_.front().get(), F_DUPFD_CLOEXEC, 0));
+        return files;
+    }
+    auto dmabuf = consumer::make_udmabuf(fds_.front().get(), runs_);
+    if (!dmabuf) return dmabuf.error();
+    files.files.push_back(std::move(*dmabuf));
     return files;
 }
 

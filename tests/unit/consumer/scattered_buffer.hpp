@@ -21,12 +21,14 @@ class ScatteredBuffer {
     // `run_pages`: longest run. The files hold twice as many pages as the buffer.
     ScatteredBuffer(std::size_t size, unsigned file_count = 1, std::size_t run_pages = 3,
                     unsigned seed = 1);
+    // One file that is the buffer, in order: what software drivers take for a dmabuf.
+    static ScatteredBuffer whole(std::size_t size);
 
     std::uint64_t size() const { return size_; }
     const std::vector<consumer::Run>& runs() const { return runs_; }
 
     // The buffer's bytes, through the files' own order.
-    void write(std::uint64_t at, const void* bytes, std::size_t count);
+    void write(std::uint64_t at, const void* bytes, std::size_t count) const;
     void read(std::uint64_t at, void* bytes, std::size_t count) const;
     template <typename T>
     void put(std::uint64_t at, const T& value) {
@@ -39,15 +41,18 @@ class ScatteredBuffer {
     // As a consumer gets it: run table first, then the files, opened for reading only.
     std::vector<UniqueFd> descriptors() const;
     consumer::BufferFiles files() const;
+    // As a dmabuf: of the runs by /dev/udmabuf, or the file itself where it is the whole() buffer.
+    Result<consumer::BufferFiles> dmabuf() const;
 
   private:
+    ScatteredBuffer() = default;
     struct Page {
         unsigned file;
         std::size_t index;
     };
     std::byte* at(std::uint64_t offset) const;
 
-    std::uint64_t size_;
+    std::uint64_t size_ = 0;
     std::vector<UniqueFd> fds_;
     std::vector<Mapping> maps_;
     std::vector<Page> pages_;  // of the buffer, in its order

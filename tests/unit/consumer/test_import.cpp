@@ -12,6 +12,7 @@
 #include "runtime/consumer/import.hpp"
 #include "runtime/consumer/read_back.hpp"
 #include "tests/unit/consumer/scattered_buffer.hpp"
+#include "tests/unit/consumer/vulkan_test.hpp"
 
 namespace vdmabuf::consumer {
 namespace {
@@ -22,24 +23,8 @@ using test::test_pixel;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class ImportTest : public testing::Test {
+class ImportTest : public test::VulkanTest {
   protected:
-    void SetUp() override {
-        gpu::leave_layer_out();
-        auto instance = gpu::Instance::create({}, true);
-        ASSERT_TRUE(instance) << instance.error().text;
-        instance_ = *instance;
-        auto device = gpu::Device::create(instance_, "");
-        ASSERT_TRUE(device) << device.error().text;
-        device_ = *device;
-    }
-    void TearDown() override {
-        device_.reset();
-        if (instance_) {
-            EXPECT_EQ(instance_->validation_messages(), 0U);
-        }
-    }
-
     static void paint(ScatteredBuffer& buffer, const Image& image, std::uint32_t salt) {
         for (std::uint32_t y = 0; y < image.height; ++y) {
             for (std::uint32_t x = 0; x < image.width; ++x) {
@@ -66,9 +51,6 @@ class ImportTest : public testing::Test {
         }
         return wrong;
     }
-
-    std::shared_ptr<gpu::Instance> instance_;
-    std::shared_ptr<gpu::Device> device_;
 };
 
 TEST_F(ImportTest, SelfTestPasses) {

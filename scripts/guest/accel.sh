@@ -4,7 +4,7 @@
 # it within seconds (its device may exist and still run no guest), else "tcg".
 # The answer is kept under build/guest until QEMU or the host's kernel changes.
 #
-# Usage: scripts/guest/accel.sh QEMU 6.1|6.12
+# Usage: scripts/guest/accel.sh QEMU 6.1|6.12|7
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"

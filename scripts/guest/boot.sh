@@ -7,11 +7,12 @@
 # Usage: scripts/guest/boot.sh [OPTION...] --share DIR -- COMMAND [ARG...]
 #        scripts/guest/boot.sh [OPTION...] --prepare
 #   --vmm qemu|uml         default qemu
-#   --kernel 6.1|6.12      default 6.12 (User Mode Linux is always 6.12)
+#   --kernel 6.1|6.12|7    default 6.12 (User Mode Linux is always 6.12)
 #   --accel auto|kvm|tcg   default auto: KVM if a guest boots with it, else TCG
 #   --mem MB               default 1024
 #   --smp N                default 2 (qemu)
 #   --vhost-user SOCKET    a vdmabuf device served there; may be repeated
+#   --gpu                  a virtio-gpu without 3D (qemu); its driver is virtio-gpu.ko
 #   --qmp SOCKET           QEMU's control socket is made there
 #   --share DIR            a folder that the guest may write, at the same path
 #   --timeout S            ends the guest after so long; default 0: never
@@ -33,7 +34,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 BOOT_LIMIT_S=180 # a guest that has not run the command by then never will, on most machines
-VMM_KIND=qemu KERNEL=6.12 ACCEL=auto MEM=1024 SMP='' QMP='' SHARE='' TIMEOUT=0
+VMM_KIND=qemu KERNEL=6.12 ACCEL=auto MEM=1024 SMP='' GPU='' QMP='' SHARE='' TIMEOUT=0
 MODULE=build SANITIZED='' FOLLOW='' PREPARE='' WORK=''
 VHOST_USER=() ENVIRONMENT=() VMM=()
 VMM_PID='' WATCH_PID='' FOLLOW_PID=''
@@ -43,6 +44,7 @@ parse_options() {
     case $1 in
       -h | --help) show_help "$0"; exit ;;
       --no-module) MODULE='' ;;
+      --gpu) GPU=1 ;;
       --sanitized) SANITIZED=1 ;;
       --follow) FOLLOW=1 ;;
       --prepare) PREPARE=1 ;;
@@ -74,7 +76,7 @@ parse_options() {
 
 check_options() {
   [[ $VMM_KIND =~ ^(qemu|uml)$ ]] || usage_error "--vmm must be qemu or uml"
-  [[ $KERNEL =~ ^6\.(1|12)$ ]] || usage_error "--kernel must be 6.1 or 6.12"
+  [[ $KERNEL =~ ^(6\.1|6\.12|7)$ ]] || usage_error "--kernel must be 6.1, 6.12 or 7"
   [[ $ACCEL =~ ^(auto|kvm|tcg)$ ]] || usage_error "--accel must be auto, kvm or tcg"
   [[ $MEM =~ ^[1-9][0-9]*$ ]] || usage_error "--mem must be a number of megabytes"
   [[ -n $SMP ]] || { SMP=1; [[ $VMM_KIND == uml ]] || SMP=2; }

@@ -4,7 +4,7 @@
 # tree stays clean) and prints the path of virtio_vdmabuf.ko. Does nothing when
 # the sources are those of the last build.
 #
-# Usage: scripts/guest/build-module.sh 6.1|6.12|uml|uml-sanitized
+# Usage: scripts/guest/build-module.sh 6.1|6.12|7|uml|uml-sanitized
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -12,10 +12,10 @@ set -euo pipefail
 make_args=()
 case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
-  6.1 | 6.12) fetch=("$REPO/scripts/guest/fetch-kernel.sh" "$1") ;;
+  6.1 | 6.12 | 7) fetch=("$REPO/scripts/guest/fetch-kernel.sh" "$1") ;;
   uml) fetch=("$REPO/scripts/guest/fetch-uml.sh") make_args=(ARCH=um) ;;
   uml-sanitized) fetch=("$REPO/scripts/guest/fetch-uml.sh" --sanitized) make_args=(ARCH=um) ;;
-  *) usage_error "a kernel is needed: 6.1, 6.12, uml or uml-sanitized" ;;
+  *) usage_error "a kernel is needed: 6.1, 6.12, 7, uml or uml-sanitized" ;;
 esac
 SOURCES=(kernel include/uapi)
 ROOT=$BUILD/module/$1
@@ -31,9 +31,8 @@ if [[ ! -f $MODULE || $stamp != "$(cat "$ROOT/stamp" 2>/dev/null)" ]]; then
   rm -rf "$ROOT"
   mkdir -p "$ROOT"
   (cd "$REPO" && cp -a --parents "${SOURCES[@]}" "$ROOT")
-  # Debian's kernels carry BTF, but its tool need not be here for modules.
-  make -C "$ROOT/kernel" KDIR="$kernel/headers" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= \
-    "${make_args[@]}" >"$ROOT/build.log" 2>&1 ||
+  [[ ! -f $kernel/make-args ]] || mapfile -t -O "${#make_args[@]}" make_args <"$kernel/make-args"
+  make -C "$ROOT/kernel" KDIR="$kernel/headers" CC=gcc "${make_args[@]}" >"$ROOT/build.log" 2>&1 ||
     { show_tail "$ROOT/build.log" 30; die "the guest driver does not build; all messages: $ROOT/build.log"; }
   [[ -f $MODULE ]] || die "the build made no $MODULE; see $ROOT/build.log"
   echo "$stamp" >"$ROOT/stamp"

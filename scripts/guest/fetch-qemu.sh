@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Prints the path of a QEMU in which vhost-user-test-device-pci can be created
-# by the user (10.2 or newer): the system's if it can, else one out of
-# trixie-backports, unpacked (not installed) under build/qemu and run with the
-# libraries and the dynamic linker it was built for.
+# Prints the path of a QEMU in which vhost-user-test-device-pci (10.2 or newer)
+# and virtio-gpu-pci can be created by the user: the system's if it can, else one
+# out of trixie-backports, unpacked (not installed) under build/qemu and run with
+# the libraries and the dynamic linker it was built for. It is unpacked anew when
+# the packages that are wanted have changed.
 #
 # Usage: scripts/guest/fetch-qemu.sh [--unpacked]
 #        --unpacked  never take the system's
@@ -12,13 +13,23 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 SUITE=trixie-backports
-DEVICE=vhost-user-test-device-pci
+DEVICES=(vhost-user-test-device-pci virtio-gpu-pci)
+# Of all that apt would install: the emulator, its modules (those of virtio-gpu
+# are in -common), its firmware and libraries.
+NEEDED='lib[^=]*|zlib1g|qemu-system-(x86|common|data)|seabios'
 ROOT=$BUILD/qemu
 
-has_device() { "$1" -nodefaults -machine none -device help 2>/dev/null | grep -q "^name \"$DEVICE\""; }
+has_devices() {
+  local known device
+  known=$("$1" -nodefaults -machine none -device help 2>/dev/null) || return
+  for device in "${DEVICES[@]}"; do
+    grep -q "^name \"$device\"" <<<"$known" || return
+  done
+}
 
-# Of all that apt would install: the emulator, its firmware and libraries.
-only_needed() { grep -E '^(lib[^=]*|zlib1g|qemu-system-x86|qemu-system-data|seabios)='; }
+only_needed() { grep -E "^($NEEDED)="; }
+
+stamp() { echo "$SUITE $NEEDED"; }
 
 write_wrapper() {
   cat >"$1" <<'WRAPPER'
@@ -50,8 +61,9 @@ unpack() {
       --exclude=./etc --exclude=./var
   done
   write_wrapper "$part/run"
-  has_device "$part/run" ||
-    die "the QEMU of $SUITE does not run here or has no $DEVICE; try: $part/run -device help"
+  has_devices "$part/run" ||
+    die "the QEMU of $SUITE does not run here or lacks one of: ${DEVICES[*]}; try: $part/run -device help"
+  stamp >"$part/stamp"
   rm -rf "$ROOT"
   mv "$part" "$ROOT"
 }
@@ -61,11 +73,11 @@ case ${1:-} in
   --unpacked | '') ;;
   *) usage_error "unknown option '$1'" ;;
 esac
-if [[ ${1:-} != --unpacked ]] && system=$(command -v qemu-system-x86_64) && has_device "$system"; then
+if [[ ${1:-} != --unpacked ]] && system=$(command -v qemu-system-x86_64) && has_devices "$system"; then
   echo "$system"
   exit
 fi
 [[ $(uname -m) == x86_64 ]] || die "only x86-64 hosts are supported"
 lock qemu
-[[ -x $ROOT/run ]] || unpack
+[[ -x $ROOT/run && $(stamp) == "$(cat "$ROOT/stamp" 2>/dev/null)" ]] || unpack
 echo "$ROOT/run"

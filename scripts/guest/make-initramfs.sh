@@ -3,7 +3,7 @@
 # Makes the initramfs of QEMU guests for one kernel and prints its path: busybox,
 # initramfs-init and the modules that reaching the host's files over 9p takes.
 #
-# Usage: scripts/guest/make-initramfs.sh 6.1|6.12
+# Usage: scripts/guest/make-initramfs.sh 6.1|6.12|7
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
@@ -12,8 +12,8 @@ MODULES=(virtio_pci 9pnet_virtio 9p overlay)
 
 case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
-  6.1 | 6.12) ;;
-  *) usage_error "a kernel series is needed: 6.1 or 6.12" ;;
+  6.1 | 6.12 | 7) ;;
+  *) usage_error "a kernel series is needed: 6.1, 6.12 or 7" ;;
 esac
 INIT=$REPO/scripts/guest/initramfs-init
 OUT=$BUILD/guest/initramfs-$1.cpio.gz

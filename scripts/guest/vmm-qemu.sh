@@ -38,6 +38,7 @@ vmm_prepare() {
       -device "vhost-user-test-device-pci,chardev=vh$i,virtio-id=37,num_vqs=2,vq_size=256,config_size=64"
     )
   done
+  [[ -z $GPU ]] || VMM+=(-device virtio-gpu-pci)
   [[ -z $QMP ]] || VMM+=(-qmp "unix:$QMP,server=on,wait=off")
 }
 

@@ -6,6 +6,7 @@
 vmm_prepare() {
   local uml free_kb socket
   [[ $ACCEL == auto ]] || usage_error "--accel is for QEMU"
+  [[ -z $GPU ]] || usage_error "--gpu is for QEMU"
   [[ -z $QMP ]] || usage_error "--qmp is for QEMU"
   [[ $SMP == 1 ]] || say "User Mode Linux has one processor; --smp $SMP is ignored"
   local -a variant=()

@@ -458,6 +458,9 @@ static __poll_t vdmabuf_poll(struct file *file, struct poll_table_struct *table)
 
 /* ---- ioctls -------------------------------------------------------------- */
 
+#define VDMABUF_SEND_FLAGS \
+	(VDMABUF_SEND_FENCE | VDMABUF_SEND_FENCE_STAMP | VDMABUF_SEND_SENT_STAMP)
+
 static int copy_in(void *args, size_t size, const void __user *from, unsigned int cmd)
 {
 	/* No program was ever built with less than the first version. */
@@ -556,6 +559,15 @@ static int ioctl_unshare(struct vdmabuf_channel *ch, void __user *arg, unsigned 
 	return vdmabuf_unshare(ch, args.id);
 }
 
+/* A stamp that was asked for lies within the message; one that was not is 0. */
+static bool stamp_fits(const struct vdmabuf_send *args, u32 flag, u16 offset)
+{
+	if (!(args->flags & flag))
+		return !offset;
+	return IS_ALIGNED(offset, sizeof(__le64)) && args->size >= sizeof(__le64) &&
+	       offset <= args->size - sizeof(__le64);
+}
+
 static int ioctl_send(struct vdmabuf_channel *ch, void __user *arg, unsigned int cmd,
 		      bool nonblock)
 {
@@ -565,12 +577,16 @@ static int ioctl_send(struct vdmabuf_channel *ch, void __user *arg, unsigned int
 	ret = copy_in(&args, sizeof(args), arg, cmd);
 	if (ret)
 		return ret;
-	if (args.flags & ~VDMABUF_SEND_FENCE || args.reserved || !args.size)
+	if (args.flags & ~VDMABUF_SEND_FLAGS || !args.size)
 		return -EINVAL;
-	if (!(args.flags & VDMABUF_SEND_FENCE) && args.in_fence)
+	if (!(args.flags & VDMABUF_SEND_FENCE) &&
+	    (args.in_fence || args.flags & VDMABUF_SEND_FENCE_STAMP))
 		return -EINVAL;
 	if (args.size > ch->vd->limits.max_message)
 		return -EMSGSIZE;
+	if (!stamp_fits(&args, VDMABUF_SEND_FENCE_STAMP, args.fence_stamp) ||
+	    !stamp_fits(&args, VDMABUF_SEND_SENT_STAMP, args.sent_stamp))
+		return -EINVAL;
 	return vdmabuf_send(ch, &args, nonblock);
 }
 

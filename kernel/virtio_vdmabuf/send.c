@@ -5,6 +5,7 @@
  * so does everything after it, so that messages leave in the order of SEND.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
@@ -23,7 +24,11 @@ struct vdmabuf_msg {
 	struct scatterlist out[2];
 	struct dma_fence *fence;
 	struct dma_fence_cb cb;
-	bool ready; /* the fence has signalled */
+	bool ready; /* the fence has signalled, if there is one */
+	u64 fence_ns; /* when it did */
+	u32 flags; /* which stamps are wanted, and where */
+	u16 fence_stamp;
+	u16 sent_stamp;
 	void *large; /* data that does not fit below */
 	struct virtio_vdmabuf_command hdr ____cacheline_aligned;
 	u8 data[VDMABUF_INLINE_MESSAGE];
@@ -151,6 +156,9 @@ static int msg_fill(struct vdmabuf_msg *msg, const struct vdmabuf_send *args)
 	if (copy_from_user(data, u64_to_user_ptr(args->data), args->size))
 		return -EFAULT;
 
+	msg->flags = args->flags;
+	msg->fence_stamp = args->fence_stamp;
+	msg->sent_stamp = args->sent_stamp;
 	msg->hdr = (struct virtio_vdmabuf_command){
 		.type = cpu_to_le32(VIRTIO_VDMABUF_CMD_MESSAGE),
 		.size = cpu_to_le32(sizeof(msg->hdr) + args->size),
@@ -175,6 +183,7 @@ static void fence_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct vdmabuf_msg *msg = container_of(cb, struct vdmabuf_msg, cb);
 
+	msg->fence_ns = ktime_get_ns();
 	/* Pairs with msg_ready(). */
 	smp_store_release(&msg->ready, true);
 	queue_work(system_highpri_wq, &msg->ch->send_work);
@@ -184,6 +193,22 @@ static bool msg_ready(struct vdmabuf_msg *msg)
 {
 	/* Pairs with fence_signalled(). */
 	return smp_load_acquire(&msg->ready);
+}
+
+static void put_stamp(struct vdmabuf_msg *msg, u16 offset, u64 ns)
+{
+	__le64 stamp = cpu_to_le64(ns);
+
+	memcpy((msg->large ?: msg->data) + offset, &stamp, sizeof(stamp));
+}
+
+/* The last moment before the device may read the message. */
+static void msg_stamp(struct vdmabuf_msg *msg)
+{
+	if (msg->flags & VDMABUF_SEND_FENCE_STAMP)
+		put_stamp(msg, msg->fence_stamp, msg->fence_ns);
+	if (msg->flags & VDMABUF_SEND_SENT_STAMP)
+		put_stamp(msg, msg->sent_stamp, ktime_get_ns());
 }
 
 /* Submits what is at the head of the queue and ready. */
@@ -206,6 +231,7 @@ static void send_ready(struct vdmabuf_channel *ch)
 		swap(fence, msg->fence);
 		list_del_init(&msg->node);
 		if (!send_state(ch)) {
+			msg_stamp(msg);
 			ch->nr_inflight++;
 			ret = vdmabuf_submit(ch->vd, &msg->req);
 			if (ret)
@@ -266,6 +292,7 @@ int vdmabuf_send(struct vdmabuf_channel *ch, const struct vdmabuf_send *args, bo
 		msg->fence = fence;
 		if (dma_fence_add_callback(fence, &msg->cb, fence_signalled)) {
 			/* It had signalled before: nobody calls back. */
+			msg->fence_ns = ktime_get_ns();
 			msg->ready = true;
 			msg->fence = NULL;
 			dma_fence_put(fence);

@@ -404,7 +404,7 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
                 auto pong = stream::make<stream::Pong>();
                 pong.token = message->token;
                 pong.producer_ns = now_ns();
-                transport->send(stream::bytes_of(pong), -1);
+                transport->send(stream::bytes_of(pong), {});
             }
             return;
         case stream::Type::error:
@@ -465,7 +465,7 @@ void Connection::Core::announce() {
             }
             if (newest) {
                 newest->sent =
-                    newest->told && transport->send(stream::bytes_of(newest->present), -1) == 0;
+                    newest->told && transport->send(stream::bytes_of(newest->present), {}) == 0;
                 newest->held_since_ns = now_ns();
                 state->unsent = !newest->sent;
             }
@@ -563,7 +563,7 @@ void Connection::Core::release_older(std::uint64_t min_age_ns) {
                 releases.push_back({state, oldest->present.slot, oldest->present.serial});
             }
             if (newest && state->unsent && newest->told) {
-                newest->sent = transport->send(stream::bytes_of(newest->present), -1) == 0;
+                newest->sent = transport->send(stream::bytes_of(newest->present), {}) == 0;
             }
             // An image that the host does not have can only be released, by the next frame.
             state->unsent = false;

@@ -59,7 +59,7 @@ struct FrameInfo {
     stream::PresentMode mode = stream::PresentMode::fifo;
     std::uint64_t target_ns = 0;    // CLOCK_MONOTONIC; 0: at once
     std::uint64_t called_ns = 0;    // CLOCK_MONOTONIC
-    std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known
+    std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known; with in_fence: ignored
     std::uint64_t cpu_copied_bytes = 0;
     int in_fence = -1;  // sync_file that signals when the frame is complete, borrowed; -1: complete
     std::span<const stream::Rect> damage;  // empty: everything; more than kMaxDamage: the union

@@ -74,13 +74,15 @@ class DeviceTransport final : public Transport {
         }
     }
 
-    int send(std::span<const std::byte> message, int in_fence) noexcept override {
+    int send(std::span<const std::byte> message, InFence fence) noexcept override {
         vdmabuf_send request{};
         request.data = reinterpret_cast<std::uintptr_t>(message.data());
         request.size = static_cast<std::uint32_t>(message.size());
-        if (in_fence >= 0) {
-            request.flags = VDMABUF_SEND_FENCE;
-            request.in_fence = in_fence;
+        if (fence.fd >= 0) {
+            request.flags = VDMABUF_SEND_FENCE | VDMABUF_SEND_FENCE_STAMP | VDMABUF_SEND_SENT_STAMP;
+            request.in_fence = fence.fd;
+            request.fence_stamp = fence.signalled_at;
+            request.sent_stamp = fence.sent_at;
         }
         return retry_ioctl(fd_.get(), VDMABUF_IOCTL_SEND, &request) == 0 ? 0 : errno;
     }

@@ -23,7 +23,7 @@ int with_patience(int fd, Send&& send) noexcept {
 }
 
 inline int send_with_patience(Transport& transport, std::span<const std::byte> message) noexcept {
-    return with_patience(transport.fd(), [&] { return transport.send(message, -1); });
+    return with_patience(transport.fd(), [&] { return transport.send(message, {}); });
 }
 
 }  // namespace vdmabuf::producer

@@ -71,8 +71,8 @@ class SocketTransport final : public Transport {
         send_waiting(stream::bytes_of(message));
     }
 
-    int send(std::span<const std::byte> message, int in_fence) noexcept override {
-        if (in_fence >= 0) return EINVAL;  // nobody in between could wait for it
+    int send(std::span<const std::byte> message, InFence fence) noexcept override {
+        if (fence.fd >= 0) return EINVAL;  // nobody in between could wait for it
         return send_message(fd_.get(), message);
     }
 

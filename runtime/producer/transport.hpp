@@ -42,10 +42,17 @@ class Transport {
     virtual Result<stream::BufferId> share(const Buffer& buffer) = 0;
     virtual void unshare(const stream::BufferId& id) = 0;
 
+    // A sync_file that holds a message back (-1: none). When it has signalled, and when the message
+    // leaves after that, is put into the message at these offsets: ns of CLOCK_MONOTONIC, 64 bits.
+    struct InFence {
+        int fd = -1;
+        std::uint16_t signalled_at = 0;
+        std::uint16_t sent_at = 0;
+    };
     // Sends without waiting. 0, or an errno value: EAGAIN (full), ESTALE (resync comes), else the
     // connection is lost. Does not allocate.
-    virtual int send(std::span<const std::byte> message, int in_fence) noexcept = 0;
-    // Whether send() takes an in_fence; else its caller waits for the fence.
+    virtual int send(std::span<const std::byte> message, InFence fence) noexcept = 0;
+    // Whether send() takes a fence; else its caller waits for it.
     virtual bool takes_fences() const = 0;
     // For messages that set things up: as send(), but waits up to a second for room.
     virtual int send_waiting(std::span<const std::byte> message) noexcept = 0;

@@ -254,19 +254,29 @@ struct vdmabuf_unshare {
  * SEND: queues one message to the host. Messages of a channel leave in order;
  * one with a fence leaves when the fence has signalled, and holds back those
  * after it. Never waits for the fence itself. Waits while the channel's queue
- * is full, unless the file is O_NONBLOCK (EAGAIN; poll for POLLOUT). Errors:
- * EINVAL, EMSGSIZE, EBADF (in_fence is no sync_file), EAGAIN, EINTR, ENODEV,
- * EPIPE (the host closed the channel), ESTALE (read the RESYNC event first),
- * ETIMEDOUT (no room for too long).
+ * is full, unless the file is O_NONBLOCK (EAGAIN; poll for POLLOUT).
+ *
+ * What nobody knows when SEND is called can be put into the message on its way:
+ * a stamp is CLOCK_MONOTONIC in nanoseconds, a little-endian __u64 at an offset
+ * of the message that is a multiple of 8. FENCE_STAMP is when the fence called
+ * back; of one that had signalled before, when SEND saw that. SENT_STAMP is when
+ * the message left this queue for the host. Two that overlap: SENT_STAMP counts.
+ *
+ * Errors: EINVAL, EMSGSIZE, EBADF (in_fence is no sync_file), EAGAIN, EINTR,
+ * ENODEV, EPIPE (the host closed the channel), ESTALE (read the RESYNC event
+ * first), ETIMEDOUT (no room for too long).
  */
 #define VDMABUF_SEND_FENCE 0x1u /* in_fence is a sync_file */
+#define VDMABUF_SEND_FENCE_STAMP 0x2u /* fence_stamp is an offset; needs FENCE */
+#define VDMABUF_SEND_SENT_STAMP 0x4u /* sent_stamp is an offset */
 
 struct vdmabuf_send {
 	__u64 data; /* in: address of the message */
 	__u32 size; /* in: bytes, 1 .. max_message */
 	__u32 flags; /* in: VDMABUF_SEND_* */
 	__s32 in_fence; /* in: sync_file if VDMABUF_SEND_FENCE, else 0 */
-	__u32 reserved; /* 0 */
+	__u16 fence_stamp; /* in: offset in the message, else 0 */
+	__u16 sent_stamp; /* in: offset in the message, else 0 */
 };
 
 #define VDMABUF_IOCTL_MAGIC 0xB5

@@ -12,7 +12,11 @@ while (($#)); do
   case $1 in
     --kills) KILLS=$2; shift ;;
     --faults) FAULTS=1 ;;
-    --vmm | --kernel) BOOT+=("$1" "$2"); shift ;;
+    --vmm | --kernel)
+      BOOT+=("$1" "$2")
+      [[ $2 != qemu ]] || BOOT+=(--gpu)
+      shift
+      ;;
     --out) OUT=$(realpath -m -- "$2"); shift ;;
     *) usage_error "unknown option '$1'" ;;
   esac
@@ -52,7 +56,7 @@ for ((i = 0; i < 200; i++)); do
 done
 
 # Fences that a test can signal: vgem has them where the kernel has no sw_sync.
-JOB='modprobe vgem 2>/dev/null; exec "$@"'
+JOB='for driver in vgem virtio-gpu; do modprobe $driver 2>/dev/null; done; exec "$@"'
 ARGS=()
 ((KILLS == 0)) || ARGS=(--restarts --seconds 10 --only 'many threads and channels')
 setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --vhost-user "$SOCKETS/vm.sock" \

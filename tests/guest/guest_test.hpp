@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What the tests inside of a guest are made of: channels, buffers and events of the driver's device
-// node, fences that a test signals, dmabufs of other drivers, the driver's binding in sysfs.
+// node, and how tests are run.
 #ifndef VDMABUF_TESTS_GUEST_GUEST_TEST_HPP
 #define VDMABUF_TESTS_GUEST_GUEST_TEST_HPP
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
-#include <linux/udmabuf.h>
 #include <linux/virtio_vdmabuf.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -31,6 +29,7 @@
 #include <initializer_list>
 #include <memory>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -160,7 +159,7 @@ inline int try_unshare(int channel, const Id& id) {
     return ::ioctl(channel, VDMABUF_IOCTL_UNSHARE, &unshare);
 }
 
-inline int try_send(int channel, const void* data, std::size_t size, int fence = -1) {
+inline vdmabuf_send send_arguments(const void* data, std::size_t size, int fence = -1) {
     vdmabuf_send send{};
     send.data = reinterpret_cast<std::uintptr_t>(data);
     send.size = static_cast<std::uint32_t>(size);
@@ -168,6 +167,11 @@ inline int try_send(int channel, const void* data, std::size_t size, int fence =
         send.flags = VDMABUF_SEND_FENCE;
         send.in_fence = fence;
     }
+    return send;
+}
+
+inline int try_send(int channel, const void* data, std::size_t size, int fence = -1) {
+    vdmabuf_send send = send_arguments(data, size, fence);
     return ::ioctl(channel, VDMABUF_IOCTL_SEND, &send);
 }
 
@@ -252,244 +256,6 @@ inline bool eventually(Condition condition, std::chrono::milliseconds limit = 5s
     return true;
 }
 
-// ---- Dmabufs of other drivers -----------------------------------------------
-
-// Asks a DRM card for its driver's name.
-inline std::string drm_driver(int card) {
-    char name[32] = {};
-    struct {
-        int major, minor, patch;
-        std::size_t name_size;
-        char* name;
-        std::size_t date_size;
-        char* date;
-        std::size_t text_size;
-        char* text;
-    } version{0, 0, 0, sizeof name - 1, name, 0, nullptr, 0, nullptr};
-    return ::ioctl(card, _IOWR('d', 0x00, decltype(version)), &version) == 0 ? name : "";
-}
-
-inline Fd open_card(const std::string& driver) {
-    for (int i = 0; i < 8; ++i) {
-        Fd card(::open(("/dev/dri/card" + std::to_string(i)).c_str(), O_RDWR | O_CLOEXEC));
-        if (card >= 0 && drm_driver(card) == driver) return card;
-    }
-    throw Skip("no device of " + driver);
-}
-
-struct DumbBuffer {
-    Fd fd;
-    std::uint32_t handle = 0;
-};
-
-// 1024 pixels of 4 bytes to a line: a page.
-inline DumbBuffer dumb_buffer(int card, std::size_t size) {
-    struct {
-        std::uint32_t height, width, bpp, flags, handle, pitch;
-        std::uint64_t size;
-    } dumb{static_cast<std::uint32_t>(size / 4096), 1024, 32, 0, 0, 0, 0};
-    EXPECT_ERRNO(::ioctl(card, _IOWR('d', 0xb2, decltype(dumb)), &dumb), 0);
-    EXPECT(dumb.size == size);
-    struct {
-        std::uint32_t handle, flags;
-        std::int32_t fd;
-    } prime{dumb.handle, O_CLOEXEC | O_RDWR, -1};
-    EXPECT_ERRNO(::ioctl(card, _IOWR('d', 0x2d, decltype(prime)), &prime), 0);
-    return {Fd(prime.fd), dumb.handle};
-}
-
-// Somebody else who makes dmabufs.
-class Exporter {
-  public:
-    virtual ~Exporter() = default;
-    virtual Fd buffer(std::size_t size) = 0;
-};
-
-// Of pages of a memfd.
-class Udmabuf final : public Exporter {
-  public:
-    Udmabuf() : device_(::open("/dev/udmabuf", O_RDWR | O_CLOEXEC)) {
-        if (device_ < 0) throw Skip("no /dev/udmabuf");
-    }
-    Fd buffer(std::size_t size) override {
-        const Fd memory(::memfd_create("guest_test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-        EXPECT_ERRNO(::ftruncate(memory, static_cast<off_t>(size)), 0);
-        EXPECT_ERRNO(::fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-        udmabuf_create create{};
-        create.memfd = static_cast<std::uint32_t>(static_cast<int>(memory));
-        create.flags = UDMABUF_FLAGS_CLOEXEC;
-        create.size = size;
-        Fd fd(::ioctl(device_, UDMABUF_CREATE, &create));
-        if (fd < 0) throw Skip(std::string("UDMABUF_CREATE: ") + std::strerror(errno));
-        return fd;
-    }
-
-  private:
-    Fd device_;
-};
-
-class SystemHeap final : public Exporter {
-  public:
-    SystemHeap() : device_(::open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC)) {
-        if (device_ < 0) throw Skip("no /dev/dma_heap/system");
-    }
-    Fd buffer(std::size_t size) override {
-        dma_heap_allocation_data data{size, 0, O_RDWR | O_CLOEXEC, 0};
-        EXPECT_ERRNO(::ioctl(device_, DMA_HEAP_IOCTL_ALLOC, &data), 0);
-        return Fd(static_cast<int>(data.fd));
-    }
-
-  private:
-    Fd device_;
-};
-
-// Dumb buffers of a DRM driver.
-class Card final : public Exporter {
-  public:
-    explicit Card(const std::string& driver) : card_(open_card(driver)) {}
-    Fd buffer(std::size_t size) override { return std::move(dumb_buffer(card_, size).fd); }
-
-  private:
-    Fd card_;
-};
-
-inline std::unique_ptr<Exporter> new_exporter(const std::string& name) {
-    if (name == "udmabuf") return std::make_unique<Udmabuf>();
-    if (name == "system heap") return std::make_unique<SystemHeap>();
-    return std::make_unique<Card>(name);
-}
-
-// Whichever there is.
-inline std::unique_ptr<Exporter> any_exporter() {
-    for (const char* name : {"udmabuf", "system heap", "vgem", "virtio_gpu"}) {
-        try {
-            auto exporter = new_exporter(name);
-            exporter->buffer(4096);
-            return exporter;
-        } catch (const Skip&) {
-        }
-    }
-    throw Skip("nobody else exports dmabufs");
-}
-
-// How many buffers the driver is attached to, or -1 if the kernel does not tell.
-inline int attachments() {
-    std::ifstream file("/sys/kernel/debug/dma_buf/bufinfo");
-    if (!file) return -1;
-    const std::string name = g_device.substr(g_device.rfind('/') + 1);
-    int count = 0;
-    for (std::string line; std::getline(file, line);) count += line == "\t" + name ? 1 : 0;
-    return count;
-}
-
-// ---- Fences ------------------------------------------------------------------
-
-// Fences that signal when the test says so.
-class Timeline {
-  public:
-    virtual ~Timeline() = default;
-    // Signals when the timeline has come to `value`.
-    virtual Fd fence(std::uint32_t value) = 0;
-    virtual void advance(std::uint32_t by) = 0;
-    virtual void end() = 0;  // signals what is left, as the timeline is gone
-};
-
-// The kernel's own for tests; distributions leave it out.
-class SwSync final : public Timeline {
-  public:
-    explicit SwSync(Fd fd) : fd_(std::move(fd)) {}
-    Fd fence(std::uint32_t value) override {
-        struct {
-            std::uint32_t value;
-            char name[32];
-            std::int32_t fence;
-        } data{value, "driver_test", -1};
-        EXPECT_ERRNO(::ioctl(fd_, _IOWR('W', 0, decltype(data)), &data), 0);
-        return Fd(data.fence);
-    }
-    void advance(std::uint32_t by) override { ::ioctl(fd_, _IOW('W', 1, std::uint32_t), &by); }
-    void end() override { fd_.reset(); }
-
-  private:
-    Fd fd_;
-};
-
-// Fences that vgem attaches to its buffers, each to one of its own (signalled after 10 s at most).
-class Vgem final : public Timeline {
-  public:
-    explicit Vgem(Fd fd) : fd_(std::move(fd)) {}
-    Fd fence(std::uint32_t value) override {
-        const auto [buffer, handle] = dumb_buffer(fd_, 4096);
-        struct {
-            std::uint32_t handle, flags, fence, pad;
-        } attach{handle, 1, 0, 0};
-        EXPECT_ERRNO(::ioctl(fd_, _IOWR('d', 0x41, decltype(attach)), &attach), 0);
-        fences_.emplace_back(value, attach.fence);
-        dma_buf_export_sync_file request{DMA_BUF_SYNC_READ, -1};
-        EXPECT_ERRNO(::ioctl(buffer, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &request), 0);
-        return Fd(request.fd);
-    }
-    void advance(std::uint32_t by) override {
-        now_ += by;
-        std::erase_if(fences_, [&](const auto& entry) {
-            if (entry.first > now_) return false;
-            struct {
-                std::uint32_t fence, flags;
-            } signal{entry.second, 0};
-            ::ioctl(fd_, _IOW('d', 0x42, decltype(signal)), &signal);
-            return true;
-        });
-    }
-    void end() override { fd_.reset(); }
-
-  private:
-    Fd fd_;
-    std::uint32_t now_ = 0;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> fences_;  // value, number
-};
-
-inline std::unique_ptr<Timeline> new_timeline() {
-    Fd sync(::open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC));
-    if (sync >= 0) return std::make_unique<SwSync>(std::move(sync));
-    try {
-        return std::make_unique<Vgem>(open_card("vgem"));
-    } catch (const Skip&) {
-        throw Skip("neither sw_sync nor vgem");
-    }
-}
-
-inline Fd signalled_fence(int dmabuf) {
-    dma_buf_export_sync_file request{DMA_BUF_SYNC_WRITE, -1};
-    if (::ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &request) < 0) {
-        throw Skip("no DMA_BUF_IOCTL_EXPORT_SYNC_FILE");
-    }
-    return Fd(request.fd);
-}
-
-// ---- The driver in sysfs ----------------------------------------------------
-
-// "virtio3", by which sysfs unbinds it.
-inline std::string virtio_name() {
-    const std::string node = g_device.substr(g_device.rfind('/') + 1);
-    const std::string link = "/sys/class/vdmabuf/" + node + "/device";
-    char* real = ::realpath(link.c_str(), nullptr);
-    if (real == nullptr) throw Skip("no " + link);
-    const std::string path = real;
-    std::free(real);
-    return path.substr(path.rfind('/') + 1);
-}
-
-inline void write_driver(const char* what, const std::string& device) {
-    std::ofstream file(std::string("/sys/bus/virtio/drivers/virtio_vdmabuf/") + what);
-    file << device << std::flush;
-    if (!file) throw std::runtime_error(std::string("cannot ") + what + " " + device);
-}
-
-inline void bind_again(const std::string& device) {
-    write_driver("bind", device);
-    EXPECT(eventually([] { return ::access(g_device.c_str(), R_OK | W_OK) == 0; }));
-}
-
 // ---- Running them -----------------------------------------------------------
 
 struct Test {
@@ -498,14 +264,13 @@ struct Test {
 };
 
 // Runs all, or the one of that name. The exit status of the program.
-template <std::size_t Count>
-int run_tests(const Test (&tests)[Count], const std::string& only) {
+inline int run_tests(std::initializer_list<std::span<const Test>> groups, const std::string& only) {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     ::signal(SIGPIPE, SIG_IGN);
     int passed = 0;
     int failed = 0;
-    for (const Test& test : tests) {
-        if (!only.empty() && only != test.name) continue;
+    const auto run = [&](const Test& test) {
+        if (!only.empty() && only != test.name) return;
         const auto start = Clock::now();
         try {
             test.run();
@@ -519,6 +284,9 @@ int run_tests(const Test (&tests)[Count], const std::string& only) {
             std::printf("FAIL  %s: %s\n", test.name, error.what());
             ++failed;
         }
+    };
+    for (const auto group : groups) {
+        for (const Test& test : group) run(test);
     }
     std::printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 && passed > 0 ? 0 : 1;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The tests of driver_test, by what they are about.
+#ifndef VDMABUF_TESTS_GUEST_DRIVER_TESTS_HPP
+#define VDMABUF_TESTS_GUEST_DRIVER_TESTS_HPP
+
+#include "tests/guest/guest_test.hpp"
+
+namespace guest_test {
+
+struct Options {
+    bool keep = false;                 // do not unbind the device
+    bool restarts = false;             // the host is killed and restarted meanwhile
+    std::chrono::seconds hammer = 3s;  // how long the threads hammer
+};
+inline Options g_options;
+
+std::span<const Test> ioctl_tests();
+std::span<const Test> memory_tests();
+std::span<const Test> share_tests();
+std::span<const Test> foreign_tests();
+std::span<const Test> foreign_twice_tests();
+std::span<const Test> event_tests();
+std::span<const Test> fence_tests();
+std::span<const Test> limit_tests();
+std::span<const Test> load_tests();
+std::span<const Test> removal_tests();
+
+}  // namespace guest_test
+
+#endif  // VDMABUF_TESTS_GUEST_DRIVER_TESTS_HPP

@@ -31,7 +31,8 @@ if [[ ! -f $MODULE || $stamp != "$(cat "$ROOT/stamp" 2>/dev/null)" ]]; then
   rm -rf "$ROOT"
   mkdir -p "$ROOT"
   (cd "$REPO" && cp -a --parents "${SOURCES[@]}" "$ROOT")
-  [[ ! -f $kernel/make-args ]] || mapfile -t -O "${#make_args[@]}" make_args <"$kernel/make-args"
+  [[ ! -f $kernel/make-args ]] || # of Debian's kernels only
+    mapfile -t -O "${#make_args[@]}" make_args <"$kernel/make-args"
   make -C "$ROOT/kernel" KDIR="$kernel/headers" CC=gcc "${make_args[@]}" >"$ROOT/build.log" 2>&1 ||
     { show_tail "$ROOT/build.log" 30; die "the guest driver does not build; all messages: $ROOT/build.log"; }
   [[ -f $MODULE ]] || die "the build made no $MODULE; see $ROOT/build.log"

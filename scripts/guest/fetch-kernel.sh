@@ -32,7 +32,7 @@ MODULES=(
   fs/9p net/9p fs/netfs fs/fscache fs/overlayfs fs/fuse drivers/virtio drivers/dma-buf
   drivers/gpu/drm/vgem drivers/gpu/drm/virtio
 )
-DRM_MODULES=(drm drm_kms_helper drm_shmem_helper)
+DRM_MODULES=(drm drm_kms_helper drm_shmem_helper clients/drm_client_lib)
 
 # The newest release of the series of which both image and headers are there.
 newest_release() {

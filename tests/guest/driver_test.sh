@@ -7,22 +7,21 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-KILLS=0 FAULTS='' OUT='' PIDS=() BOOT=()
+KILLS=0 FAULTS='' OUT='' VMM=uml KERNEL=6.12 PIDS=() BOOT=()
 while (($#)); do
   case $1 in
     --kills) KILLS=$2; shift ;;
     --faults) FAULTS=1 ;;
-    --vmm | --kernel)
-      BOOT+=("$1" "$2")
-      [[ $2 != qemu ]] || BOOT+=(--gpu)
-      shift
-      ;;
+    --vmm) VMM=$2; shift ;;
+    --kernel) KERNEL=$2; shift ;;
     --out) OUT=$(realpath -m -- "$2"); shift ;;
     *) usage_error "unknown option '$1'" ;;
   esac
   shift
 done
+BOOT=(--vmm "$VMM" --kernel "$KERNEL")
 [[ -z ${VDMABUF_SANITIZED:-} ]] || BOOT+=(--sanitized)
+[[ $VMM == uml ]] || BOOT+=(--gpu)
 [[ -n $OUT ]] || usage_error "--out DIR is needed"
 BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
 
@@ -77,6 +76,17 @@ done
 status=0
 wait "$GUEST" || status=$?
 cat "$OUT/guest/guest-output.log" 2>/dev/null || cat "$OUT/boot.log"
+# Whose dmabufs this kernel has to offer; a test that finds none skips itself.
+EXPORTERS=()
+[[ $VMM == qemu && $KERNEL == 6.1 ]] || EXPORTERS+=(udmabuf 'the system heap')
+[[ $VMM == uml && -z ${VDMABUF_SANITIZED:-} ]] || EXPORTERS+=(vgem)
+[[ $VMM == uml ]] || EXPORTERS+=(virtio-gpu)
+if [[ -z $FAULTS ]] && ((KILLS == 0)); then
+  for exporter in "${EXPORTERS[@]}"; do
+    grep -qE "^ok +SHARE of (a )?$exporter('s)? " "$OUT/guest/guest-output.log" ||
+      die "no dmabuf of $exporter was shared"
+  done
+fi
 # What virtio_uml itself warns of when its peer goes is not the driver's. Nor is it a mistake that
 # two importers map the pages of one dmabuf, which the kernel's checks of DMA take for one.
 if grep -hE 'BUG:|KASAN|WARNING:|circular|ODEBUG|Oops|DMA-API: ' "$OUT/guest/"{guest-dmesg,console}.log 2>/dev/null |

@@ -73,25 +73,38 @@ VkResult App::create(const AppOptions& options) {
             "vkCreateDebugUtilsMessengerEXT")(instance, &messenger, nullptr, &messenger_);
         if (result != VK_SUCCESS) return result;
     }
-    std::uint32_t one = 1;
-    result = vkEnumeratePhysicalDevices(instance, &one, &physical);
-    if (result < 0 || one == 0) return VK_ERROR_INITIALIZATION_FAILED;
+    std::uint32_t count = options.physical + 1;
+    std::vector<VkPhysicalDevice> devices(count);
+    result = vkEnumeratePhysicalDevices(instance, &count, devices.data());
+    if (result < 0 || count <= options.physical) return VK_ERROR_INITIALIZATION_FAILED;
+    physical = devices[options.physical];
 
     const float priority = 1.0f;
-    VkDeviceQueueCreateInfo queue_info{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
-    queue_info.queueCount = 1;
-    queue_info.pQueuePriorities = &priority;
+    std::vector<VkDeviceQueueCreateInfo> queue_infos;
+    for (const std::uint32_t wanted : options.families) {
+        VkDeviceQueueCreateInfo queue_info{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
+        queue_info.queueFamilyIndex = wanted;
+        queue_info.queueCount = 1;
+        queue_info.pQueuePriorities = &priority;
+        queue_infos.push_back(queue_info);
+    }
     std::vector<const char*> names = options.device_extensions;
     if (options.swapchain) names.push_back("VK_KHR_swapchain");
     VkDeviceCreateInfo device_info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
-    device_info.queueCreateInfoCount = 1;
-    device_info.pQueueCreateInfos = &queue_info;
+    device_info.queueCreateInfoCount = static_cast<std::uint32_t>(queue_infos.size());
+    device_info.pQueueCreateInfos = queue_infos.data();
     device_info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
     device_info.ppEnabledExtensionNames = names.data();
     result = vkCreateDevice(physical, &device_info, nullptr, &device);
     if (result != VK_SUCCESS) return result;
-    vkGetDeviceQueue(device, family, 0, &queue);
+    queues.resize(options.families.size());
+    for (std::size_t i = 0; i < queues.size(); ++i) {
+        vkGetDeviceQueue(device, options.families[i], 0, &queues[i]);
+    }
+    queue = queues[0];
+    family = options.families[0];
     VkCommandPoolCreateInfo pool_info{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
+    pool_info.queueFamilyIndex = family;
     return vkCreateCommandPool(device, &pool_info, nullptr, &pool);
 }
 
@@ -189,6 +202,11 @@ Swap::Swap(App& the_app, const VkSwapchainCreateInfoKHR& info)
 
 Swap::~Swap() {
     destroy();
+    drop_frames();
+}
+
+void Swap::drop_frames() {
+    if (frames_.empty()) return;
     vkDeviceWaitIdle(app.device);
     for (const FrameObjects& frame : frames_) {
         vkDestroySemaphore(app.device, frame.acquired, nullptr);
@@ -197,6 +215,7 @@ Swap::~Swap() {
         vkFreeMemory(app.device, frame.memory, nullptr);
         vkFreeCommandBuffers(app.device, app.pool, 1, &frame.commands);
     }
+    frames_.clear();
 }
 
 // As apps do it: when their own work is done, whatever the present engine does.
@@ -205,6 +224,11 @@ void Swap::destroy() {
     vkDeviceWaitIdle(app.device);
     vkDestroySwapchainKHR(app.device, handle, nullptr);
     handle = VK_NULL_HANDLE;
+}
+
+void Swap::forget() {
+    handle = VK_NULL_HANDLE;
+    frames_.clear();
 }
 
 FrameObjects Swap::make_frame(std::uint32_t seed) {

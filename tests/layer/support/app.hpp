@@ -25,6 +25,8 @@ struct AppOptions {
     bool swapchain = true;
     std::uint32_t api_version = VK_API_VERSION_1_1;
     std::vector<const char*> device_extensions;
+    std::uint32_t physical = 0;                 // which of the GPUs
+    std::vector<std::uint32_t> families = {0};  // a queue of each
 };
 
 // Instance, device, one queue. Everything of it is destroyed at its end.
@@ -59,8 +61,9 @@ class App {
     VkInstance instance = VK_NULL_HANDLE;
     VkPhysicalDevice physical = VK_NULL_HANDLE;
     VkDevice device = VK_NULL_HANDLE;
-    VkQueue queue = VK_NULL_HANDLE;
-    std::uint32_t family = 0;
+    VkQueue queue = VK_NULL_HANDLE;  // the first one
+    std::uint32_t family = 0;        // its family
+    std::vector<VkQueue> queues;
     VkCommandPool pool = VK_NULL_HANDLE;
 
   private:
@@ -109,6 +112,8 @@ class Swap {
     // All of it. The worst of both results that is not an error of drawing.
     VkResult show(std::uint32_t seed);
     void destroy();
+    void drop_frames();  // what was used for them; at the end at the latest
+    void forget();       // its device has gone
 
     App& app;
     VkResult created = VK_ERROR_UNKNOWN;

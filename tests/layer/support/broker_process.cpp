@@ -31,4 +31,8 @@ void BrokerProcess::kill() {
     (void)process_->wait();
 }
 
+void BrokerProcess::stop() {
+    process_->kill(SIGSTOP);
+}
+
 }  // namespace vdmabuf::test

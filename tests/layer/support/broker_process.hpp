@@ -18,6 +18,7 @@ class BrokerProcess {
 
     void start();
     void kill();  // SIGKILL, as a crash
+    void stop();  // SIGSTOP: it does not move any more
     std::string producer_socket() const { return directory_ + "/producer.sock"; }
     std::string consumer_socket() const { return directory_ + "/consumer.sock"; }
 

@@ -118,6 +118,22 @@ Device* Device::find(std::uint64_t key) {
     return g_devices.find(key);
 }
 
+void Device::end_all(const Instance& instance) noexcept {
+    for (;;) {
+        Device* left = nullptr;
+        std::uint64_t key = 0;
+        g_devices.for_each([&](Device& device) {
+            if (&device.instance_ != &instance) return;
+            left = &device;
+            key = dispatch_key(device.handle_);
+        });
+        if (!left) return;
+        LOG_WARNING("an instance is destroyed before its device");
+        g_devices.erase(key);
+        delete left;
+    }
+}
+
 // With the functions that belong to them.
 void Device::set_abilities(const Abilities& enabled) {
     abilities_ = enabled;

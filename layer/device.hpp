@@ -32,6 +32,9 @@ class Device {
         return find(dispatch_key(handle));
     }
     static Device* find(std::uint64_t key);
+    // Ends those that an app has left behind when it destroys their instance: the loader frees
+    // them, and others get their keys.
+    static void end_all(const Instance& instance) noexcept;
 
     VkDevice handle() const { return handle_; }
     Instance& instance() const { return instance_; }

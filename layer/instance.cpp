@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "layer/device.hpp"
 #include "layer/guard.hpp"
 #include "layer/handle_table.hpp"
 #include "layer/layer_name.hpp"
@@ -228,6 +229,7 @@ VKAPI_ATTR void VKAPI_CALL DestroyInstance(VkInstance instance,
     // Out of the table before the call down: afterwards another thread may get the same address.
     const std::unique_ptr<Instance> ours(g_instances.erase(dispatch_key(instance)));
     if (!ours) return;
+    Device::end_all(*ours);
     const PFN_vkDestroyInstance down = ours->down().DestroyInstance;
     down(instance, allocator);
 }

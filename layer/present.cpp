@@ -139,8 +139,9 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
         }
         if (badness(result) > badness(worst)) worst = result;
     }
-    if (!waits.done) {
-        // Presents that fail do their waits all the same; DXVK relies on it.
+    // Presents that the engine refuses do their waits all the same, and DXVK relies on it; those
+    // for which there was no memory have done nothing (Vulkan, "vkQueuePresentKHR").
+    if (!waits.done && badness(worst) < badness(VK_ERROR_OUT_OF_DEVICE_MEMORY)) {
         waits.signal = VK_NULL_HANDLE;
         const VkResult result = submit(device, queue, {}, waits);
         if (badness(result) > badness(worst)) worst = result;

@@ -11,6 +11,17 @@ namespace {
 constexpr int kSignalled = -1;  // the SYNC_FD of work that is done (VkImportSemaphoreFdInfoKHR)
 
 VkResult import_signalled(const Device& device, VkSemaphore semaphore, VkFence fence) {
+    // The fence first: it can be reset, should the semaphore fail.
+    if (fence != VK_NULL_HANDLE) {
+        const VkImportFenceFdInfoKHR info{VK_STRUCTURE_TYPE_IMPORT_FENCE_FD_INFO_KHR,
+                                          nullptr,
+                                          fence,
+                                          VK_FENCE_IMPORT_TEMPORARY_BIT,
+                                          VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,
+                                          kSignalled};
+        const VkResult result = device.down().ImportFenceFdKHR(device.handle(), &info);
+        if (result != VK_SUCCESS) return result;
+    }
     if (semaphore != VK_NULL_HANDLE) {
         const VkImportSemaphoreFdInfoKHR info{VK_STRUCTURE_TYPE_IMPORT_SEMAPHORE_FD_INFO_KHR,
                                               nullptr,
@@ -19,13 +30,14 @@ VkResult import_signalled(const Device& device, VkSemaphore semaphore, VkFence f
                                               VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
                                               kSignalled};
         const VkResult result = device.down().ImportSemaphoreFdKHR(device.handle(), &info);
-        if (result != VK_SUCCESS) return result;
+        if (result != VK_SUCCESS) {
+            if (fence != VK_NULL_HANDLE) {
+                (void)device.down().ResetFences(device.handle(), 1, &fence);
+            }
+            return result;
+        }
     }
-    if (fence == VK_NULL_HANDLE) return VK_SUCCESS;
-    const VkImportFenceFdInfoKHR info{
-        VK_STRUCTURE_TYPE_IMPORT_FENCE_FD_INFO_KHR, nullptr,   fence, VK_FENCE_IMPORT_TEMPORARY_BIT,
-        VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,  kSignalled};
-    return device.down().ImportFenceFdKHR(device.handle(), &info);
+    return VK_SUCCESS;
 }
 
 // Without SYNC_FD only a queue can signal. The app may be using it at this moment: see queue_lock.

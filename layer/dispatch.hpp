@@ -29,7 +29,19 @@ namespace vdmabuf::layer {
     X(GetPhysicalDeviceXlibPresentationSupportKHR)    \
     X(CreateWaylandSurfaceKHR)                        \
     X(GetPhysicalDeviceWaylandPresentationSupportKHR) \
-    X(CreateHeadlessSurfaceEXT)
+    X(CreateHeadlessSurfaceEXT)                       \
+    X(GetPhysicalDeviceDisplayPropertiesKHR)          \
+    X(GetPhysicalDeviceDisplayProperties2KHR)         \
+    X(GetPhysicalDeviceDisplayPlanePropertiesKHR)     \
+    X(GetPhysicalDeviceDisplayPlaneProperties2KHR)    \
+    X(GetDisplayPlaneSupportedDisplaysKHR)            \
+    X(GetDisplayModePropertiesKHR)                    \
+    X(GetDisplayModeProperties2KHR)                   \
+    X(CreateDisplayModeKHR)                           \
+    X(GetDisplayPlaneCapabilitiesKHR)                 \
+    X(GetDisplayPlaneCapabilities2KHR)                \
+    X(ReleaseDisplayEXT)                              \
+    X(CreateDisplayPlaneSurfaceKHR)
 
 // In Vulkan 1.1; with the suffix KHR before.
 #define VDMABUF_INSTANCE_FUNCTIONS_1_1(X)           \

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "layer/device.hpp"
+#include "layer/display.hpp"
 #include "layer/instance.hpp"
 #include "layer/object_names.hpp"
 #include "layer/queue_lock.hpp"
@@ -49,6 +50,18 @@ const Entry kEntries[] = {
     ENTRY(CreateXlibSurfaceKHR, instance),
     ENTRY(CreateWaylandSurfaceKHR, instance),
     ENTRY(CreateHeadlessSurfaceEXT, instance),
+    ENTRY(CreateDisplayPlaneSurfaceKHR, instance),
+    ENTRY(GetPhysicalDeviceDisplayPropertiesKHR, physical),
+    ENTRY(GetPhysicalDeviceDisplayProperties2KHR, physical),
+    ENTRY(GetPhysicalDeviceDisplayPlanePropertiesKHR, physical),
+    ENTRY(GetPhysicalDeviceDisplayPlaneProperties2KHR, physical),
+    ENTRY(GetDisplayPlaneSupportedDisplaysKHR, physical),
+    ENTRY(GetDisplayModePropertiesKHR, physical),
+    ENTRY(GetDisplayModeProperties2KHR, physical),
+    ENTRY(CreateDisplayModeKHR, physical),
+    ENTRY(GetDisplayPlaneCapabilitiesKHR, physical),
+    ENTRY(GetDisplayPlaneCapabilities2KHR, physical),
+    ENTRY(ReleaseDisplayEXT, physical),
     ENTRY(GetPhysicalDeviceXcbPresentationSupportKHR, physical),
     ENTRY(GetPhysicalDeviceXlibPresentationSupportKHR, physical),
     ENTRY(GetPhysicalDeviceWaylandPresentationSupportKHR, physical),

@@ -10,6 +10,7 @@
 #include "layer/handle_table.hpp"
 #include "layer/layer_name.hpp"
 #include "layer/surface.hpp"
+#include "layer/virtual_display.hpp"
 #include "layer/x11_window.hpp"
 #include "runtime/common/log.hpp"
 
@@ -23,6 +24,9 @@ constexpr VkExtensionProperties kInstanceExtensions[] = {
     {VK_KHR_GET_SURFACE_CAPABILITIES_2_EXTENSION_NAME,
      VK_KHR_GET_SURFACE_CAPABILITIES_2_SPEC_VERSION},
     {VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME, VK_EXT_HEADLESS_SURFACE_SPEC_VERSION},
+    {VK_KHR_DISPLAY_EXTENSION_NAME, VK_KHR_DISPLAY_SPEC_VERSION},
+    {VK_KHR_GET_DISPLAY_PROPERTIES_2_EXTENSION_NAME, VK_KHR_GET_DISPLAY_PROPERTIES_2_SPEC_VERSION},
+    {VK_EXT_DIRECT_MODE_DISPLAY_EXTENSION_NAME, VK_EXT_DIRECT_MODE_DISPLAY_SPEC_VERSION},
 };
 
 // Extensions about presentation that a driver may have and the layer does not serve. An app that
@@ -103,8 +107,9 @@ VkResult create_instance(const VkInstanceCreateInfo& info, const VkAllocationCal
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
 
     // A headless surface is always ours: the driver need not have any.
-    const bool active = has_name(info, VK_KHR_SURFACE_EXTENSION_NAME) &&
-                        (host_is_there() || has_name(info, VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME));
+    const bool host = has_name(info, VK_KHR_SURFACE_EXTENSION_NAME) && host_is_there();
+    const bool active = host || (has_name(info, VK_KHR_SURFACE_EXTENSION_NAME) &&
+                                 has_name(info, VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME));
     std::uint32_t version = info.pApplicationInfo ? info.pApplicationInfo->apiVersion : 0;
     if (version == 0) version = VK_API_VERSION_1_0;
 
@@ -128,6 +133,7 @@ VkResult create_instance(const VkInstanceCreateInfo& info, const VkAllocationCal
 
     try {
         auto instance = std::make_unique<Instance>(*out, next, next_physical, version, active);
+        if (host && has_name(info, VK_KHR_DISPLAY_EXTENSION_NAME)) instance->offer_display();
         g_instances.insert(dispatch_key(*out), instance.get());
         (void)instance.release();  // until DestroyInstance
     } catch (const std::bad_alloc&) {
@@ -195,6 +201,17 @@ std::shared_ptr<X11Watcher> Instance::watcher(const std::string& display) {
     auto watcher = X11Watcher::open(display);
     known = watcher;
     return watcher;
+}
+
+VirtualDisplay* Instance::display() noexcept {
+    if (!display_offered_) return nullptr;
+    (void)guarded([&] {
+        std::call_once(display_decided_, [&] {
+            if (connection()) display_ = std::make_unique<VirtualDisplay>();
+        });
+        return VK_SUCCESS;
+    });
+    return display_.get();
 }
 
 void Instance::add_surface(VkSurfaceKHR handle, std::shared_ptr<Surface> surface) {

@@ -15,6 +15,7 @@
 namespace vdmabuf::layer {
 
 class Surface;
+class VirtualDisplay;
 class X11Watcher;
 
 // An instance of the app. When it is passive the layer only hands calls through: the app does not
@@ -48,6 +49,11 @@ class Instance {
     // Follows the windows of an X server, named as in DISPLAY. Null when it cannot be reached.
     std::shared_ptr<X11Watcher> watcher(const std::string& display);
 
+    // The display of VK_KHR_display, where the app has enabled it and a host answers, which is
+    // tried at the first call; else null: then a driver that has displays shows its own.
+    VirtualDisplay* display() noexcept;
+    void offer_display() { display_offered_ = true; }
+
     void add_surface(VkSurfaceKHR handle, std::shared_ptr<Surface> surface);
     std::shared_ptr<Surface> surface(VkSurfaceKHR handle) const;  // null: not ours
     std::shared_ptr<Surface> remove_surface(VkSurfaceKHR handle);
@@ -64,6 +70,10 @@ class Instance {
 
     std::mutex connection_mutex_;
     std::shared_ptr<producer::Connection> connection_;
+
+    bool display_offered_ = false;  // before the first call of display()
+    std::once_flag display_decided_;
+    std::unique_ptr<VirtualDisplay> display_;
 
     std::mutex watcher_mutex_;
     std::map<std::string, std::weak_ptr<X11Watcher>> watchers_;

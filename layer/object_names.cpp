@@ -35,11 +35,21 @@ bool ours_alone(const Device& device, VkDebugReportObjectTypeEXT type, std::uint
                       type == VK_DEBUG_REPORT_OBJECT_TYPE_SURFACE_KHR_EXT, object);
 }
 
+// Instances have these functions for the loader's sake, where a device's driver knows nothing of
+// names: libplacebo calls them all the same.
+template <typename Function, typename Info>
+VkResult told(Function down, VkDevice device, const Info* info) {
+    return down ? down(device, info) : VK_SUCCESS;
+}
+
 VkResult set_private_data(const Device& device, PFN_vkSetPrivateData down, VkObjectType type,
                           std::uint64_t object, VkPrivateDataSlot slot, std::uint64_t data) {
     Swapchain* swapchain =
         type == VK_OBJECT_TYPE_SWAPCHAIN_KHR ? our_swapchain(device, object) : nullptr;
-    if (!swapchain) return down(device.handle(), type, object, slot, data);
+    if (!swapchain) {
+        return down ? down(device.handle(), type, object, slot, data)
+                    : VK_ERROR_EXTENSION_NOT_PRESENT;
+    }
     swapchain->set_private_data(handle_bits(slot), data);
     return VK_SUCCESS;
 }
@@ -50,7 +60,7 @@ void get_private_data(const Device& device, PFN_vkGetPrivateData down, VkObjectT
         type == VK_OBJECT_TYPE_SWAPCHAIN_KHR ? our_swapchain(device, object) : nullptr;
     if (swapchain) {
         *data = swapchain->private_data(handle_bits(slot));
-    } else {
+    } else if (down) {
         down(device.handle(), type, object, slot, data);
     }
 }
@@ -61,28 +71,28 @@ VKAPI_ATTR VkResult VKAPI_CALL
 SetDebugUtilsObjectNameEXT(VkDevice handle, const VkDebugUtilsObjectNameInfoEXT* info) noexcept {
     const Device& device = *Device::of(handle);
     if (ours_alone(device, info->objectType, info->objectHandle)) return VK_SUCCESS;
-    return device.down().SetDebugUtilsObjectNameEXT(handle, info);
+    return told(device.down().SetDebugUtilsObjectNameEXT, handle, info);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL
 SetDebugUtilsObjectTagEXT(VkDevice handle, const VkDebugUtilsObjectTagInfoEXT* info) noexcept {
     const Device& device = *Device::of(handle);
     if (ours_alone(device, info->objectType, info->objectHandle)) return VK_SUCCESS;
-    return device.down().SetDebugUtilsObjectTagEXT(handle, info);
+    return told(device.down().SetDebugUtilsObjectTagEXT, handle, info);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL
 DebugMarkerSetObjectNameEXT(VkDevice handle, const VkDebugMarkerObjectNameInfoEXT* info) noexcept {
     const Device& device = *Device::of(handle);
     if (ours_alone(device, info->objectType, info->object)) return VK_SUCCESS;
-    return device.down().DebugMarkerSetObjectNameEXT(handle, info);
+    return told(device.down().DebugMarkerSetObjectNameEXT, handle, info);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL
 DebugMarkerSetObjectTagEXT(VkDevice handle, const VkDebugMarkerObjectTagInfoEXT* info) noexcept {
     const Device& device = *Device::of(handle);
     if (ours_alone(device, info->objectType, info->object)) return VK_SUCCESS;
-    return device.down().DebugMarkerSetObjectTagEXT(handle, info);
+    return told(device.down().DebugMarkerSetObjectTagEXT, handle, info);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL SetPrivateData(VkDevice handle, VkObjectType type,

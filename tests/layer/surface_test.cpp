@@ -158,5 +158,21 @@ TEST_F(SurfaceTest, DeviceWithoutTheSwapchainExtensionIsLeftAlone) {
     EXPECT_EQ(vkDeviceWaitIdle(app.device), VK_SUCCESS);
 }
 
+// libplacebo names objects by a function of the instance, on devices whose driver knows no names.
+TEST_F(SurfaceTest, NamesOfObjectsWithoutADriverThatKeepsThem) {
+    AppOptions options;
+    options.instance_extensions = {"VK_EXT_debug_utils"};
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const auto set_name =
+        app.instance_function<PFN_vkSetDebugUtilsObjectNameEXT>("vkSetDebugUtilsObjectNameEXT");
+    ASSERT_TRUE(set_name);
+    VkDebugUtilsObjectNameInfoEXT info{VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT};
+    info.objectType = VK_OBJECT_TYPE_QUEUE;
+    info.objectHandle = reinterpret_cast<std::uintptr_t>(app.queue);
+    info.pObjectName = "the queue";
+    EXPECT_EQ(set_name(app.device, &info), VK_SUCCESS);
+}
+
 }  // namespace
 }  // namespace vdmabuf::test

@@ -39,12 +39,16 @@ VkResult App::create(const AppOptions& options) {
         std::vector<VkExtensionProperties> available(count);
         vkEnumerateInstanceExtensionProperties(nullptr, &count, available.data());
         for (const auto& extension : available) {
-            for (const char* name : {"VK_EXT_headless_surface", "VK_KHR_wayland_surface"}) {
+            for (const char* name :
+                 {"VK_EXT_headless_surface", "VK_KHR_wayland_surface", "VK_KHR_display",
+                  "VK_KHR_get_display_properties2", "VK_EXT_direct_mode_display"}) {
                 if (std::strcmp(extension.extensionName, name) == 0) extensions.push_back(name);
             }
         }
     }
     if (options.validation) extensions.push_back("VK_EXT_debug_utils");
+    extensions.insert(extensions.end(), options.instance_extensions.begin(),
+                      options.instance_extensions.end());
     VkApplicationInfo application{VK_STRUCTURE_TYPE_APPLICATION_INFO};
     application.apiVersion = options.api_version;
     const VkValidationFeatureEnableEXT sync =

@@ -25,8 +25,9 @@ struct AppOptions {
     bool swapchain = true;
     std::uint32_t api_version = VK_API_VERSION_1_1;
     std::vector<const char*> device_extensions;
-    std::uint32_t physical = 0;                 // which of the GPUs
-    std::vector<std::uint32_t> families = {0};  // a queue of each
+    std::uint32_t physical = 0;                    // which of the GPUs
+    std::vector<std::uint32_t> families = {0};     // a queue of each
+    std::vector<const char*> instance_extensions;  // beside those that the others bring
 };
 
 // Instance, device, one queue. Everything of it is destroyed at its end.

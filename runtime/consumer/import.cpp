@@ -16,7 +16,8 @@ std::string as_buffer(const Error& no_image) {
 }
 
 Error neither(const Error& no_image, const Error& no_buffer) {
-    if (no_image.text == no_buffer.text) return no_image;
+    // Of a malformed dmabuf nothing else need be said.
+    if (no_image.text == no_buffer.text || no_buffer.code == EBADMSG) return no_buffer;
     return Error{no_buffer.code, no_image.text + ", and as VkBuffer: " + no_buffer.text};
 }
 
@@ -124,14 +125,25 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files,
     if (!may(ImportPath::udmabuf)) {
         note("udmabuf", "not asked for");
     } else if (files.kind != MemoryKind::dmabuf) {
-        note("udmabuf", no_dmabuf.empty() ? "not offered by the broker" : no_dmabuf);
+        const std::string brokers = get_text(image.reason);
+        note("udmabuf", !no_dmabuf.empty() ? no_dmabuf
+                        : !brokers.empty() ? brokers
+                                           : std::string("not offered by the broker"));
     } else {
         auto parts = from_dmabuf(*layout, files);
         if (parts) {
             take(std::move(*parts));
             return outcome;
         }
-        note("udmabuf", parts.error().text);
+        outcome.no_dmabuf = parts.error().text;
+        outcome.again =
+            layout->is_linear() && (may(ImportPath::host_pointer) || may(ImportPath::copy));
+        note("udmabuf", outcome.no_dmabuf);
+    }
+    if (files.kind == MemoryKind::none) {
+        // IMAGE's reason is about this then, if it was not said already.
+        const std::string brokers = get_text(image.reason);
+        if (!no_dmabuf.empty() && !brokers.empty()) note("host-pointer and copy", brokers);
     }
     if (files.kind != MemoryKind::runs) return outcome;
     if (!layout->is_linear()) {
@@ -168,7 +180,11 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files,
 }
 
 Status Importer::confirm(const ImportedImage& image) {
-    if (!image.way() || trust_.of(*image.way()).is != Verdict::Is::untested) return {};
+    if (!image.way()) return {};
+    const Verdict& verdict = trust_.of(*image.way());
+    if (verdict.is == Verdict::Is::works) return {};
+    // Another image's frame has shown it meanwhile.
+    if (verdict.is == Verdict::Is::broken) return Error{EIO, verdict.text};
     const auto same = compare_frame(device_, image);
     if (!same) {
         trust_.learn(*image.way(), {Verdict::Is::broken, same.error().text, false});

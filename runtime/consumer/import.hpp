@@ -16,6 +16,9 @@ struct ImportOutcome {
     std::shared_ptr<ImportedImage> image;  // null: no rung serves
     ImportPath path = ImportPath::none;
     std::string reason;  // how, and why not by a better path; for IMPORTED
+    // There is no image since the dmabuf would not do, for `no_dmabuf`: IMAGE_AGAIN may help.
+    bool again = false;
+    std::string no_dmabuf;
 };
 
 // Brings images to the GPU: the first rung of the ladder that serves, in a way that the device can
@@ -34,7 +37,7 @@ class Importer {
     std::vector<stream::FormatModifier> formats();
 
     // Consumes the files: they are closed when it returns, the pages stay mapped. `no_dmabuf`: why
-    // the files are no dmabuf, as the broker says, or this importer did before IMAGE_AGAIN.
+    // the dmabuf that came before IMAGE_AGAIN could not be used.
     ImportOutcome import(const Image& image, BufferFiles files, const std::string& no_dmabuf = {});
 
     // To be called with the first frame of each image, before it is read. Where a way could not be

@@ -3,6 +3,7 @@
 
 #include "runtime/consumer/gpu/commands.hpp"
 #include "runtime/consumer/gpu/memory.hpp"
+#include "runtime/consumer/implicit_fence.hpp"
 
 namespace vdmabuf::consumer {
 
@@ -16,6 +17,7 @@ Result<std::vector<std::byte>> read_back(const std::shared_ptr<gpu::Device>& dev
     auto commands = gpu::Commands::create(device);
     if (!commands) return commands.error();
 
+    if (auto written = wait_for(writers_of(image.dmabuf())); !written) return written.error();
     const VkBuffer to = target->buffer.get();
     const Status done = commands->run([&](VkCommandBuffer buffer) {
         image.acquire(buffer);

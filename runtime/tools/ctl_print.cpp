@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/consumer/pixel_format.hpp"
 #include "runtime/common/strategy_name.hpp"
+#include "runtime/consumer/pixel_format.hpp"
 
 namespace vdmabuf::tools {
 namespace {
@@ -21,6 +21,27 @@ const char* mode_name(std::uint32_t mode) {
 
 const char* path_name(std::uint32_t path) {
     return consumer::to_string(static_cast<consumer::ImportPath>(path));
+}
+
+const char* memory_name(std::uint32_t kind) {
+    switch (static_cast<consumer::MemoryKind>(kind)) {
+        case consumer::MemoryKind::dmabuf:
+            return "dmabuf";
+        case consumer::MemoryKind::runs:
+            return "runs";
+        case consumer::MemoryKind::none:
+            break;
+    }
+    return "none";
+}
+
+// Why this path: the consumer's words, and the broker's where the consumer has not passed them on.
+std::string reason_text(const consumer::ImageStatus& image) {
+    std::string reason = get_text(image.reason);
+    const std::string brokers = get_text(image.memory_reason);
+    if (brokers.empty() || reason.find(brokers) != std::string::npos) return reason;
+    if (!reason.empty()) reason += "; ";
+    return reason + "the broker made no udmabuf: " + brokers;
 }
 
 double microseconds(std::uint64_t ns) {
@@ -41,6 +62,8 @@ ordered_json image_json(const consumer::ImageStatus& image) {
     json["strategy"] = strategy_name(image.strategy);
     json["import_path"] = path_name(image.path);
     json["import_reason"] = get_text(image.reason);
+    json["memory"] = memory_name(image.memory);
+    json["memory_reason"] = get_text(image.memory_reason);
     return json;
 }
 
@@ -99,7 +122,7 @@ std::string stream_text(const BrokerState::Stream& stream) {
             image.image, image.slot, image.width, image.height, fourcc_name(image.fourcc),
             image.pitch, size_text(image.buffer_size), image.run_count,
             image.run_count == 1 ? "" : "s", strategy_name(image.strategy), path_name(image.path));
-        const std::string reason = get_text(image.reason);
+        const std::string reason = reason_text(image);
         text += reason.empty() ? "\n" : fmt::format(" ({})\n", reason);
     }
     return text;

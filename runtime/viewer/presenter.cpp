@@ -5,6 +5,7 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/consumer/implicit_fence.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -136,10 +137,12 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     };
     auto prepared = painter_.prepare(image, target->extent, target->format);
     if (!prepared) return failed(prepared.error());
+    auto writers = consumer::semaphore_of_writers(*device_, image.dmabuf());
+    if (!writers) return failed(writers.error());
     auto commands = commands_->begin();
     if (!commands) return failed(commands.error());
     painter_.record(*commands, image, target->image, target->extent, target->format);
-    auto sent = commands_->submit(target->acquired, VK_PIPELINE_STAGE_TRANSFER_BIT, target->drawn);
+    auto sent = commands_->submit({target->acquired, writers->get()}, target->drawn);
     if (!sent) return failed(sent.error());
     auto presented = swapchain_->present(*target);
     auto waited = commands_->wait();

@@ -46,7 +46,9 @@ void Session::start(const std::string& socket_path) {
     consumer::Client::Options options;
     options.socket_path = socket_path;
     options.name = "vdmabuf-viewer";
+    options.features = importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
+    client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
     statistics_timer_ = loop_.at(now_ns() + kStatisticsNs, [this] { report_statistics(); });
     if (settings_.timeout_s > 0) watch_time();
@@ -102,6 +104,7 @@ void Session::disconnected(const std::string&) {
         view->stream = 0;
         // The output keeps what it shows; everything else belongs to the old broker.
         view->images.clear();
+        view->waiting.reset();
         view->given.reset();
         view->shown.reset();
         View* waiting = view.get();
@@ -173,9 +176,12 @@ std::vector<std::uint64_t> Session::end_view(View& view) {
 void Session::image(const consumer::Image& message, consumer::BufferFiles files) {
     View* view = find(message.stream);
     if (!view) return;
+    Held& held = view->images[message.image];
+    held.again = false;
     const std::uint64_t start = now_ns();
-    consumer::ImportOutcome outcome = importer_.import(message, std::move(files));
+    consumer::ImportOutcome outcome = importer_.import(message, std::move(files), held.no_dmabuf);
     const std::uint64_t took_us = (now_ns() - start) / 1000;
+    if (outcome.again) return ask_again(held, message.stream, message.image, outcome.no_dmabuf);
     StreamRecord& record = *view->record;
     const bool news = record.path != outcome.path || record.import_reason != outcome.reason;
     VDMABUF_LOG_AT(news ? log::Level::info : log::Level::debug,
@@ -188,7 +194,23 @@ void Session::image(const consumer::Image& message, consumer::BufferFiles files)
     record.import_reason = outcome.reason;
     record.strategy = message.strategy;
     client_->imported(message.stream, message.image, outcome.path, outcome.reason);
-    view->images[message.image] = {std::move(outcome.image), false};
+    held.image = std::move(outcome.image);
+    if (view->waiting && view->waiting->image == message.image) {
+        const consumer::Frame frame = *view->waiting;
+        view->waiting.reset();
+        show(*view, frame);
+    }
+}
+
+void Session::ask_again(Held& held, std::uint64_t stream, std::uint64_t image,
+                        const std::string& why) {
+    LOG_INFO("stream %llu image %llu: asked for once more, without dmabuf: %s",
+             static_cast<unsigned long long>(stream), static_cast<unsigned long long>(image),
+             why.c_str());
+    held.image.reset();
+    held.again = true;
+    held.no_dmabuf = why;
+    client_->image_again(stream, image);
 }
 
 void Session::image_gone(std::uint64_t stream, std::uint64_t image) {
@@ -197,6 +219,10 @@ void Session::image_gone(std::uint64_t stream, std::uint64_t image) {
     const auto held = view->images.find(image);
     if (held == view->images.end()) return;
     held->second.gone = true;
+    if (view->waiting && view->waiting->image == image) {
+        give_up(*view->waiting);
+        view->waiting.reset();
+    }
     const bool in_use = (view->given && view->given->image == image) ||
                         (view->shown && view->shown->image == image);
     if (!in_use) drop_image(*view, image);
@@ -216,27 +242,45 @@ void Session::frame(const consumer::Frame& message) {
     last_frame_ns_ = now;
     if (!finishing_) view->record->received(message, now);
     ++view->frames_received;
-    const std::shared_ptr<consumer::ImportedImage> image = held->second.image;
-    const auto give_up = [&] {
-        client_->presented(message.stream, message.serial, now, 0, false);
-        client_->release(message.stream, message.serial);
-    };
     // A second frame before the answer to the first is against the rules; no harm done.
-    if (!image || view->given) return give_up();
-    view->record->width = image->layout().width;
-    view->record->height = image->layout().height;
-    if (!view->output) {
-        view->info.width = image->layout().width;
-        view->info.height = image->layout().height;
-        auto output = outputs_.make(view->info, events_of(*view));
+    if (view->given || view->waiting) return give_up(message);
+    show(*view, message);
+}
+
+void Session::give_up(const consumer::Frame& message) {
+    client_->presented(message.stream, message.serial, now_ns(), 0, false);
+    client_->release(message.stream, message.serial);
+}
+
+void Session::show(View& view, const consumer::Frame& message) {
+    Held& held = view.images[message.image];
+    if (held.image && !held.confirmed) {
+        const Status confirmed = importer_.confirm(*held.image);
+        held.confirmed = true;
+        if (!confirmed) {
+            ask_again(held, message.stream, message.image, confirmed.error().text);
+        }
+    }
+    if (held.again) {
+        view.waiting = message;
+        return;
+    }
+    const std::shared_ptr<consumer::ImportedImage> image = held.image;
+    if (!image) return give_up(message);
+    view.record->width = image->layout().width;
+    view.record->height = image->layout().height;
+    if (!view.output) {
+        view.info.width = image->layout().width;
+        view.info.height = image->layout().height;
+        auto output = outputs_.make(view.info, events_of(view));
         if (!output) {
-            give_up();
+            give_up(message);
             return fail(output.error().text);
         }
-        view->output = std::move(*output);
+        view.output = std::move(*output);
     }
-    view->given = FrameName{message.image, message.serial};
-    view->output->show(image, message.serial);
+    view.given = FrameName{message.image, message.serial};
+    view.output->show(image, message.serial);
 }
 
 OutputEvents Session::events_of(View& view) {

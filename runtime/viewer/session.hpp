@@ -45,6 +45,9 @@ class Session final : public consumer::ClientListener {
     struct Held {
         std::shared_ptr<consumer::ImportedImage> image;  // null: could not be imported
         bool gone = false;                               // IMAGE_GONE came
+        bool again = false;                              // asked for once more, as runs: on its way
+        std::string no_dmabuf;                           // why
+        bool confirmed = false;                          // its first frame has been looked at
     };
     struct FrameName {
         std::uint64_t image = 0;
@@ -58,8 +61,9 @@ class Session final : public consumer::ClientListener {
         std::string app_id;
         std::unique_ptr<Output> output;
         std::map<std::uint64_t, Held> images;
-        std::optional<FrameName> given;  // to the output, not shown yet
-        std::optional<FrameName> shown;  // newest one; ours until the next is shown
+        std::optional<consumer::Frame> waiting;  // for its image, which is on its way again
+        std::optional<FrameName> given;          // to the output, not shown yet
+        std::optional<FrameName> shown;          // newest one; ours until the next is shown
         std::shared_ptr<consumer::ImportedImage> newest;  // of `shown`, also without a broker
         std::uint64_t newest_serial = 0;
         std::uint64_t copied_bytes = 0;  // since ATTACH
@@ -88,6 +92,9 @@ class Session final : public consumer::ClientListener {
     StreamRecord& record_of(const consumer::StreamAdded& message);
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);
+    void show(View& view, const consumer::Frame& message);
+    void give_up(const consumer::Frame& message);
+    void ask_again(Held& held, std::uint64_t stream, std::uint64_t image, const std::string& why);
     void drop_image(View& view, std::uint64_t image);
     std::vector<std::uint64_t> end_view(View& view);
     void close_wanted(View& view);

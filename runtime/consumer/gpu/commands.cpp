@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/consumer/gpu/commands.hpp"
 
+#include <array>
+
 #include "runtime/consumer/gpu/result.hpp"
 
 namespace vdmabuf::gpu {
+namespace {
+
+constexpr std::size_t kMaxWaits = 2;  // of a submission: a window's image, and a frame's writers
+
+}  // namespace
 
 Result<Commands> Commands::create(std::shared_ptr<Device> device) {
     Commands commands;
@@ -45,17 +52,24 @@ Result<VkCommandBuffer> Commands::begin() {
     return buffer_;
 }
 
-Status Commands::submit(VkSemaphore wait, VkPipelineStageFlags wait_stage, VkSemaphore signal) {
+Status Commands::submit(std::initializer_list<VkSemaphore> waits, VkSemaphore signal) {
     if (const VkResult ended = vkEndCommandBuffer(buffer_); ended != VK_SUCCESS) {
         return vulkan_error("vkEndCommandBuffer", ended);
     }
     const VkFence fence = fence_.get();
     vkResetFences(device_->get(), 1, &fence);
+    std::array<VkSemaphore, kMaxWaits> semaphores{};
+    std::array<VkPipelineStageFlags, kMaxWaits> stages{};
+    stages.fill(VK_PIPELINE_STAGE_TRANSFER_BIT);
+    std::uint32_t count = 0;
+    for (const VkSemaphore wait : waits) {
+        if (wait != VK_NULL_HANDLE && count < kMaxWaits) semaphores[count++] = wait;
+    }
     VkSubmitInfo info{};
     info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
-    info.waitSemaphoreCount = wait != VK_NULL_HANDLE ? 1 : 0;
-    info.pWaitSemaphores = &wait;
-    info.pWaitDstStageMask = &wait_stage;
+    info.waitSemaphoreCount = count;
+    info.pWaitSemaphores = semaphores.data();
+    info.pWaitDstStageMask = stages.data();
     info.commandBufferCount = 1;
     info.pCommandBuffers = &buffer_;
     info.signalSemaphoreCount = signal != VK_NULL_HANDLE ? 1 : 0;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 
 #include "runtime/common/result.hpp"
@@ -23,9 +24,9 @@ class Commands {
 
     // Begins recording. Only when the last submission is done.
     Result<VkCommandBuffer> begin();
-    // Ends recording and submits. The semaphores may be null.
-    Status submit(VkSemaphore wait = VK_NULL_HANDLE,
-                  VkPipelineStageFlags wait_stage = VK_PIPELINE_STAGE_TRANSFER_BIT,
+    // Ends recording and submits. Transfers wait for the semaphores; those that are null are left
+    // out.
+    Status submit(std::initializer_list<VkSemaphore> waits = {},
                   VkSemaphore signal = VK_NULL_HANDLE);
     // Waits until the GPU is done with the last submission; ETIMEDOUT after kGpuTimeoutNs.
     Status wait();

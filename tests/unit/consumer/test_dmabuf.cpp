@@ -6,12 +6,13 @@
 // has not got is skipped.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
-#include "runtime/consumer/compare_frame.hpp"
 #include "runtime/consumer/drm_modifiers.hpp"
 #include "runtime/consumer/gpu/commands.hpp"
 #include "runtime/consumer/gpu/memory.hpp"

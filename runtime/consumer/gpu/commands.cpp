@@ -43,6 +43,7 @@ Result<Commands> Commands::create(std::shared_ptr<Device> device) {
 }
 
 Result<VkCommandBuffer> Commands::begin() {
+    if (auto done = wait(); !done) return done.error();
     vkResetCommandPool(device_->get(), pool_.get(), 0);
     VkCommandBufferBeginInfo info{};
     info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;

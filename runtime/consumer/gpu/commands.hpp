@@ -14,15 +14,16 @@
 
 namespace vdmabuf::gpu {
 
-// Longest time that we give a GPU for one submission before it counts as lost.
-constexpr std::uint64_t kGpuTimeoutNs = 5'000'000'000;
+// Longest time that we give a GPU for one submission before it counts as lost. Drivers notice that
+// a GPU hangs after ten seconds or so, and say VK_ERROR_DEVICE_LOST; this is for those that do not.
+constexpr std::uint64_t kGpuTimeoutNs = 20'000'000'000;
 
 // One command buffer, recorded anew for each use, and its fence. One thread at a time.
 class Commands {
   public:
     static Result<Commands> create(std::shared_ptr<Device> device);
 
-    // Begins recording. Only when the last submission is done.
+    // Begins recording, once the last submission is done.
     Result<VkCommandBuffer> begin();
     // Ends recording and submits. Transfers wait for the semaphores; those that are null are left
     // out.

@@ -76,7 +76,11 @@ Status RawProducer::on(const raw::Offer& message) {
         return Error{EPROTO, "RAW_OFFER of a buffer that is offered already"};
     }
     const auto* buffer = host_.find(message.buffer);
-    if (!buffer) return Error{EPROTO, "RAW_OFFER of a buffer that is not there"};
+    if (!buffer) {
+        // It may have been destroyed while its offer waited for a fence.
+        refuse(message.buffer, ErrorCode::protocol, "there is no such buffer, or not any more");
+        return {};
+    }
     if (!*buffer) {
         refuse(message.buffer, ErrorCode::quota, "the buffer itself was refused");
         return {};

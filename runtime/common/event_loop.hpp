@@ -37,6 +37,13 @@ class EventLoop {
     // Calls `handler` on the loop's thread, after the handler that runs now. From any thread.
     void post(TimerHandler handler);
 
+    // For loops inside of other loops: readable when run_once(0) has something to do, but for
+    // timers, of which the next one is due at next_timer_ns() (0: there is none).
+    int fd() const { return epoll_.get(); }
+    std::uint64_t next_timer_ns() const {
+        return timers_.empty() ? 0 : timers_.begin()->first.first;
+    }
+
     void run();                              // until stop()
     void run_once(std::int64_t timeout_ns);  // one round; negative: wait without limit
     void stop();                             // from any thread, or a signal handler

@@ -31,6 +31,11 @@ class Mapping {
     void* data() const { return address_; }
     std::byte* bytes() const { return static_cast<std::byte*>(address_); }
     std::size_t size() const { return size_; }
+    // The range is the caller's from now on.
+    void* release() {
+        size_ = 0;
+        return std::exchange(address_, nullptr);
+    }
     void reset() {
         if (address_) ::munmap(address_, size_);
         address_ = nullptr;

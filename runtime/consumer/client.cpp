@@ -58,18 +58,26 @@ void Client::adopt(UniqueFd socket) {
 }
 
 void Client::connect() {
+    const Status connected = connect_now();
+    if (connected) {
+        last_error_.clear();
+    } else if (connected.error().text != last_error_) {
+        last_error_ = connected.error().text;
+        LOG_INFO("waiting for a broker: %s", last_error_.c_str());
+    }
+}
+
+Status Client::connect_now() {
+    if (retry_timer_ != 0) loop_.cancel(retry_timer_);
+    retry_timer_ = 0;
     auto socket = connect_to(options_.socket_path, SOCK_SEQPACKET);
     if (!socket) {
-        if (socket.error().text != last_error_) {
-            last_error_ = socket.error().text;
-            LOG_INFO("waiting for a broker: %s", last_error_.c_str());
-        }
         connect_later();
-        return;
+        return socket.error();
     }
-    last_error_.clear();
     socket_ = std::move(*socket);
     start();
+    return {};
 }
 
 void Client::connect_later() {

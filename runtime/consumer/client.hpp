@@ -67,6 +67,8 @@ class Client {
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
+    // Connects at once. An error: nobody serves there; the client goes on trying.
+    Status connect_now();
     // Uses `socket` as the connection to a broker; there is no second one after it (tests).
     void adopt(UniqueFd socket);
 

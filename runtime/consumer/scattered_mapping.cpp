@@ -28,26 +28,33 @@ Result<Mapping> reserve(std::size_t size, std::size_t alignment) {
 }  // namespace
 
 Result<Mapping> map_scattered(const BufferFiles& buffer) {
+    std::vector<int> files;
+    for (const UniqueFd& fd : buffer.files) files.push_back(fd.get());
+    return map_runs(files, buffer.runs, buffer.size);
+}
+
+Result<Mapping> map_runs(std::span<const int> files, std::span<const Run> runs,
+                         std::uint64_t buffer_size) {
     const std::size_t size =
-        (static_cast<std::size_t>(buffer.size) + kMappingUnit - 1) / kMappingUnit * kMappingUnit;
+        (static_cast<std::size_t>(buffer_size) + kMappingUnit - 1) / kMappingUnit * kMappingUnit;
     auto range = reserve(size, size >= kHugePage ? kHugePage : kMappingUnit);
     if (!range) return range.error();
 
     std::byte* at = range->bytes();
-    for (std::size_t i = 0; i < buffer.runs.size();) {
-        const Run& first = buffer.runs[i];
+    for (std::size_t i = 0; i < runs.size();) {
+        const Run& first = runs[i];
         // Runs that follow each other in the file as well need one mapping, not several.
         std::uint64_t length = 0;
-        while (i < buffer.runs.size() && buffer.runs[i].file == first.file &&
-               buffer.runs[i].offset == first.offset + length) {
-            length += buffer.runs[i].length;
+        while (i < runs.size() && runs[i].file == first.file &&
+               runs[i].offset == first.offset + length) {
+            length += runs[i].length;
             ++i;
         }
         void* got = ::mmap(at, static_cast<std::size_t>(length), PROT_READ, MAP_SHARED | MAP_FIXED,
-                           buffer.files[first.file].get(), static_cast<off_t>(first.offset));
+                           files[first.file], static_cast<off_t>(first.offset));
         if (got == MAP_FAILED) {
             const int code = errno;
-            std::string text = "cannot map " + std::to_string(buffer.runs.size()) + " runs";
+            std::string text = "cannot map " + std::to_string(runs.size()) + " runs";
             if (code == ENOMEM) text += " (too many pieces? see the sysctl vm.max_map_count)";
             if (code == EINVAL) text += " (memory of huge pages cannot be mapped in small parts)";
             return system_error(text, code);

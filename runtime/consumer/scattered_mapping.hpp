@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "runtime/common/mapping.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/run_table.hpp"
@@ -16,5 +19,7 @@ constexpr std::size_t kMappingUnit = 64 * 1024;
 // fork(2) does not get it. The files may be closed afterwards.
 // ENOMEM: too scattered (vm.max_map_count), or no address space.
 Result<Mapping> map_scattered(const BufferFiles& buffer);
+// The same of runs that were checked elsewhere; `files` are descriptors.
+Result<Mapping> map_runs(std::span<const int> files, std::span<const Run> runs, std::uint64_t size);
 
 }  // namespace vdmabuf::consumer

@@ -79,7 +79,9 @@ class DeviceTransport final : public Transport {
         request.data = reinterpret_cast<std::uintptr_t>(message.data());
         request.size = static_cast<std::uint32_t>(message.size());
         if (fence.fd >= 0) {
-            request.flags = VDMABUF_SEND_FENCE | VDMABUF_SEND_FENCE_STAMP | VDMABUF_SEND_SENT_STAMP;
+            request.flags = VDMABUF_SEND_FENCE;
+            if (fence.signalled_at) request.flags |= VDMABUF_SEND_FENCE_STAMP;
+            if (fence.sent_at) request.flags |= VDMABUF_SEND_SENT_STAMP;
             request.in_fence = fence.fd;
             request.fence_stamp = fence.signalled_at;
             request.sent_stamp = fence.sent_at;

@@ -324,7 +324,7 @@ Status RawEndpoint::queue(std::span<const std::byte> message, UniqueFd fence) {
 // or the beginning of a new one, and what was to be sent is of no use.
 int RawEndpoint::send_now(const Outgoing& outgoing) {
     const int fence = outgoing.fence && transport_->takes_fences() ? outgoing.fence.get() : -1;
-    const int error = transport_->send(outgoing.message, fence);
+    const int error = transport_->send(outgoing.message, {.fd = fence});
     if (error == 0 || error == EAGAIN || error == ESTALE) return error == ESTALE ? 0 : error;
     if (fence >= 0 && (error == EBADF || error == EINVAL)) return error;
     // Anything but a full queue is seen, and handled, by the next read: the caller may be anywhere.

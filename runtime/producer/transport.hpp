@@ -43,7 +43,8 @@ class Transport {
     virtual void unshare(const stream::BufferId& id) = 0;
 
     // A sync_file that holds a message back (-1: none). When it has signalled, and when the message
-    // leaves after that, is put into the message at these offsets: ns of CLOCK_MONOTONIC, 64 bits.
+    // leaves after that, is put into the message at these offsets (0, where the header is:
+    // nowhere): ns of CLOCK_MONOTONIC, 64 bits.
     struct InFence {
         int fd = -1;
         std::uint16_t signalled_at = 0;

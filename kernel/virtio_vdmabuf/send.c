@@ -34,6 +34,15 @@ struct vdmabuf_msg {
 	u8 data[VDMABUF_INLINE_MESSAGE];
 };
 
+/* ch->lock is held. Nobody needs to be told when there is room any more. */
+static void end_starving(struct vdmabuf_channel *ch)
+{
+	if (!ch->starved)
+		return;
+	ch->starved = false;
+	atomic_dec(&ch->vd->nr_starved);
+}
+
 static void msg_recycle(struct vdmabuf_msg *msg)
 {
 	struct vdmabuf_channel *ch = msg->ch;
@@ -43,6 +52,7 @@ static void msg_recycle(struct vdmabuf_msg *msg)
 	msg->large = NULL;
 	spin_lock_irqsave(&ch->lock, flags);
 	list_add(&msg->node, &ch->free_messages);
+	end_starving(ch);
 	wake_up_all(&ch->wait);
 	spin_unlock_irqrestore(&ch->lock, flags);
 }
@@ -61,6 +71,7 @@ static void msg_done(struct vdmabuf_request *req)
 	msg->large = NULL;
 	spin_lock_irqsave(&ch->lock, flags);
 	list_add(&msg->node, &ch->free_messages);
+	end_starving(ch);
 	if (!--ch->nr_inflight && ch->state == VDMABUF_CHANNEL_CLOSING) {
 		atomic_set(&ch->vd->recheck, 1);
 		vdmabuf_kick_events(ch->vd);
@@ -86,15 +97,28 @@ static bool send_room_locked(struct vdmabuf_channel *ch)
 	return !list_empty(&ch->free_messages) || ch->nr_messages < VDMABUF_MAX_MESSAGES;
 }
 
-/* Whether SEND would not wait. */
+/*
+ * Whether SEND would not wait. If it would, ch->wait is woken up when there is
+ * room: from now on answers to messages are worth an interrupt.
+ */
 bool vdmabuf_send_room(struct vdmabuf_channel *ch)
 {
-	bool room;
+	bool room, starves;
 
-	spin_lock_irq(&ch->lock);
-	room = send_room_locked(ch) || send_state(ch);
-	spin_unlock_irq(&ch->lock);
-	return room;
+	for (;;) {
+		spin_lock_irq(&ch->lock);
+		room = send_room_locked(ch) || send_state(ch);
+		starves = !room && !ch->starved;
+		if (starves) {
+			ch->starved = true;
+			atomic_inc(&ch->vd->nr_starved);
+		}
+		spin_unlock_irq(&ch->lock);
+		if (!starves)
+			return room;
+		/* The answers may be there already, without that anybody was told. */
+		vdmabuf_reap(ch->vd);
+	}
 }
 
 static struct vdmabuf_msg *msg_get(struct vdmabuf_channel *ch, bool nonblock)
@@ -103,6 +127,9 @@ static struct vdmabuf_msg *msg_get(struct vdmabuf_channel *ch, bool nonblock)
 	long left = vdmabuf_timeout();
 	int ret;
 
+	/* Those that are answered are used again, before more are made. */
+	if (list_empty_careful(&ch->free_messages))
+		vdmabuf_reap(ch->vd);
 	for (;;) {
 		msg = NULL;
 		spin_lock_irq(&ch->lock);
@@ -172,6 +199,7 @@ static int msg_fill(struct vdmabuf_msg *msg, const struct vdmabuf_send *args)
 		sg_init_one(msg->out, &msg->hdr, sizeof(msg->hdr) + args->size);
 	}
 	vdmabuf_request_init(&msg->req, msg->out, msg_done, false);
+	msg->req.lazy = true;
 	return 0;
 }
 
@@ -319,6 +347,7 @@ void vdmabuf_send_drop(struct vdmabuf_channel *ch)
 	LIST_HEAD(dropped);
 
 	spin_lock_irq(&ch->lock);
+	end_starving(ch);
 	list_splice_init(&ch->send_queue, &dropped);
 	spin_unlock_irq(&ch->lock);
 	list_for_each_entry_safe(msg, next, &dropped, node) {

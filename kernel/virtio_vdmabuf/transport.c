@@ -46,6 +46,7 @@ void vdmabuf_request_init(struct vdmabuf_request *req, struct scatterlist *out,
 	req->out = out;
 	req->done = done;
 	req->sleeps = sleeps;
+	req->lazy = false;
 	req->resp = (struct virtio_vdmabuf_response){};
 	sg_init_one(&req->in, &req->resp, sizeof(req->resp));
 }
@@ -60,6 +61,16 @@ void vdmabuf_small_init(struct vdmabuf_small_request *small, u32 type, u32 size,
 	};
 	sg_init_one(&small->out, &small->cmd, size);
 	vdmabuf_request_init(&small->req, &small->out, done, true);
+}
+
+/*
+ * Whether answers are worth an interrupt. Those to messages are not: a frame is
+ * to cost one at most, and that is the event's which the host answers it with.
+ * They are taken with the next one, with events, or when somebody wants room.
+ */
+static bool interrupts_wanted(struct vdmabuf_device *vd)
+{
+	return vd->nr_urgent || !list_empty(&vd->pending) || atomic_read(&vd->nr_starved);
 }
 
 /* Returns whether the device has to be marked broken. */
@@ -103,7 +114,15 @@ int vdmabuf_submit(struct vdmabuf_device *vd, struct vdmabuf_request *req)
 		return -ENODEV;
 	}
 	list_add_tail(&req->node, &vd->pending);
+	if (!req->lazy)
+		vd->nr_urgent++;
+	/* Before the device has it, so that its answer cannot be missed. */
+	if (vd->running && !req->lazy)
+		virtqueue_enable_cb(vd->commands);
 	broken = push_locked(vd);
+	/* The ring is full: if answers are there already, no interrupt comes for them. */
+	if (vd->running && !list_empty(&vd->pending) && !virtqueue_enable_cb(vd->commands))
+		queue_work(system_highpri_wq, &vd->event_work);
 	spin_unlock_irqrestore(&vd->lock, flags);
 
 	if (broken)
@@ -111,7 +130,8 @@ int vdmabuf_submit(struct vdmabuf_device *vd, struct vdmabuf_request *req)
 	return 0;
 }
 
-static void reap_commands(struct vdmabuf_device *vd)
+/* Takes the answers that are there. In any context, but with none of our locks held. */
+void vdmabuf_reap(struct vdmabuf_device *vd)
 {
 	const char *why = NULL;
 	struct vdmabuf_request *req, *next;
@@ -128,6 +148,8 @@ static void reap_commands(struct vdmabuf_device *vd)
 			if (len != sizeof(req->resp))
 				why = "a response has the wrong length";
 			req->status = le32_to_cpu(READ_ONCE(req->resp.status));
+			if (!req->lazy)
+				vd->nr_urgent--;
 			if (req->sleeps) {
 				list_move_tail(&req->node, &vd->reaped);
 				queue_work(system_highpri_wq, &vd->event_work);
@@ -139,9 +161,11 @@ static void reap_commands(struct vdmabuf_device *vd)
 			why = "the command queue is corrupt";
 			break;
 		}
-	} while (!virtqueue_enable_cb(vd->commands));
-	if (push_locked(vd))
-		why = "the command queue failed";
+		if (push_locked(vd)) {
+			why = "the command queue failed";
+			break;
+		}
+	} while (interrupts_wanted(vd) && !virtqueue_enable_cb(vd->commands));
 unlock:
 	spin_unlock_irqrestore(&vd->lock, flags);
 
@@ -170,7 +194,7 @@ static void run_reaped(struct vdmabuf_device *vd)
 
 static void command_callback(struct virtqueue *vq)
 {
-	reap_commands(vq->vdev->priv);
+	vdmabuf_reap(vq->vdev->priv);
 }
 
 /*
@@ -366,7 +390,7 @@ static const char *handle_event(struct vdmabuf_device *vd, const void *buf, u32 
 		if (size < sizeof(e.resync))
 			return "a RESYNC event is too short";
 		/* What the old host still answered comes before the new one. */
-		reap_commands(vd);
+		vdmabuf_reap(vd);
 		run_reaped(vd);
 		dev_dbg(&vd->dev, "host generation %llx\n", le64_to_cpu(e.resync.generation));
 		vdmabuf_resync_begin(vd);
@@ -422,6 +446,7 @@ void vdmabuf_event_work(struct work_struct *work)
 	unsigned int len;
 	void *buf;
 
+	vdmabuf_reap(vd);
 	run_reaped(vd);
 
 	while (READ_ONCE(vd->running) && budget) {
@@ -595,6 +620,7 @@ void vdmabuf_transport_stop(struct vdmabuf_device *vd, bool gone)
 	spin_lock_irq(&vd->lock);
 	list_splice_tail_init(&vd->inflight, &requests);
 	list_splice_tail_init(&vd->pending, &requests);
+	vd->nr_urgent = 0;
 	spin_unlock_irq(&vd->lock);
 	cancel_work_sync(&vd->resync_work);
 

@@ -58,6 +58,7 @@ struct vdmabuf_request {
 	/* Called once, with the status. In an interrupt unless sleeps is set. */
 	void (*done)(struct vdmabuf_request *req);
 	bool sleeps;
+	bool lazy; /* nobody waits for the answer: it is not worth an interrupt */
 	u32 status;
 	struct virtio_vdmabuf_response resp ____cacheline_aligned;
 };
@@ -122,6 +123,8 @@ struct vdmabuf_device {
 	struct list_head pending; /* requests that wait for room in the ring */
 	struct list_head inflight; /* requests that the device has */
 	struct list_head reaped; /* answered requests whose done() may sleep */
+	unsigned int nr_urgent; /* of pending and inflight: those that are not lazy */
+	atomic_t nr_starved; /* channels without room whose senders wait for answers */
 	bool running; /* the virtqueues may be used */
 	bool gone; /* removed, or broken */
 	bool resyncing;
@@ -223,6 +226,7 @@ struct vdmabuf_channel {
 	struct list_head free_messages;
 	unsigned int nr_messages; /* all there are, free ones included */
 	unsigned int nr_inflight; /* that the device holds, or vd->pending */
+	bool starved; /* counted in vd->nr_starved */
 	struct work_struct send_work;
 	struct list_head event_queue;
 	unsigned int nr_events;
@@ -258,6 +262,7 @@ void vdmabuf_kick_events(struct vdmabuf_device *vd);
 void vdmabuf_event_work(struct work_struct *work);
 
 int vdmabuf_submit(struct vdmabuf_device *vd, struct vdmabuf_request *req);
+void vdmabuf_reap(struct vdmabuf_device *vd);
 void vdmabuf_request_init(struct vdmabuf_request *req, struct scatterlist *out,
 			  void (*done)(struct vdmabuf_request *req), bool sleeps);
 void vdmabuf_small_init(struct vdmabuf_small_request *small, u32 type, u32 size,

@@ -66,6 +66,7 @@ Status VhostUserFront::dispatch(FrontMessage& message, std::vector<std::byte>& r
         case Request::set_protocol_features:
             return set_protocol_features(message.as<std::uint64_t>());
         case Request::set_owner:
+            return begin_session();
         case Request::set_vring_err:  // nothing to tell that a log would not tell better
             return {};
         case Request::set_backend_req_fd:
@@ -125,6 +126,14 @@ Status VhostUserFront::dispatch(FrontMessage& message, std::vector<std::byte>& r
             return {};
     }
     return protocol_error("not supported");
+}
+
+// The start of a session: a device that was unplugged and plugged again has one more on the same
+// connection, and nothing of the last one was taken back by name.
+Status VhostUserFront::begin_session() {
+    auto stopped = reset_rings(true);
+    state_.regions.clear();
+    return stopped;
 }
 
 Status VhostUserFront::set_features(std::uint64_t features) {

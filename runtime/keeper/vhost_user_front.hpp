@@ -36,6 +36,7 @@ class VhostUserFront {
 
   private:
     Status dispatch(FrontMessage& message, std::vector<std::byte>& reply);
+    Status begin_session();
     Status set_features(std::uint64_t features);
     Status set_protocol_features(std::uint64_t features);
     Status set_memory_table(FrontMessage& message);

@@ -24,6 +24,16 @@ inline void write_driver(const char* what, const std::string& device) {
     if (!file) throw std::runtime_error(std::string("cannot ") + what + " " + device);
 }
 
+inline bool unload_module() {
+    return ::syscall(SYS_delete_module, "virtio_vdmabuf", O_NONBLOCK) == 0;
+}
+
+inline void load_module(const std::string& path) {
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file < 0) throw std::runtime_error(path + ": " + std::strerror(errno));
+    EXPECT_ERRNO(::syscall(SYS_finit_module, int{file}, "", 0), 0);
+}
+
 inline void bind_again(const std::string& device) {
     write_driver("bind", device);
     EXPECT(eventually([] { return ::access(g_device.c_str(), R_OK | W_OK) == 0; }));

@@ -57,6 +57,12 @@ done
 # Fences that a test can signal: vgem has them where the kernel has no sw_sync.
 JOB='for driver in vgem virtio-gpu; do modprobe $driver 2>/dev/null; done; exec "$@"'
 ARGS=()
+if [[ -z $FAULTS ]]; then
+  build=$KERNEL
+  [[ $VMM == qemu ]] || build=uml${VDMABUF_SANITIZED:+-sanitized}
+  cp "$("$REPO/scripts/guest/build-module.sh" "$build")" "$OUT/guest/"
+  ARGS=(--module "$OUT/guest/virtio_vdmabuf.ko")
+fi
 ((KILLS == 0)) || ARGS=(--restarts --seconds 10 --only 'many threads and channels')
 setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --vhost-user "$SOCKETS/vm.sock" \
   --share "$OUT/guest" --timeout 280 -- \

@@ -74,6 +74,7 @@ class Queue:
         self.memory = memory
         self.size = self.next = 0
         self.rings = self.kick = self.call = None
+        self.kicks = self.interrupts = 0
 
     def take(self):
         """The next chain: (head, readable parts, writable parts), or None."""
@@ -93,6 +94,10 @@ class Queue:
                 return head, readable, writable
             at = following
 
+    def want_kicks(self, wanted):
+        """VIRTQ_USED_F_NO_NOTIFY, or not."""
+        self.memory.write(self.rings[1], struct.pack('<H', 0 if wanted else 1), 'address')
+
     def give_back(self, head, length):
         used = self.rings[1]
         index = struct.unpack('<H', self.memory.read(used + 2, 2, 'address'))[0]
@@ -102,7 +107,10 @@ class Queue:
         self.next = (self.next + 1) & 0xffff
 
     def interrupt(self):
-        if self.call is not None:
+        """Unless the driver does not want to hear of it (VIRTQ_AVAIL_F_NO_INTERRUPT)."""
+        unwanted = self.memory.read(self.rings[2], 2, 'address')[0] & 1
+        if self.call is not None and not unwanted:
+            self.interrupts += 1
             with contextlib.suppress(BlockingIOError):
                 os.write(self.call, struct.pack('<Q', 1))
 
@@ -144,13 +152,22 @@ class Host:
 
     def deliver(self):
         queue = self.queues[EVENTS]
-        done = False
-        while self.events and (chain := queue.take()):
+        done = waits = False
+        while self.events and queue.rings:
+            chain = queue.take()
+            if not chain and waits:
+                break
+            waits = not chain
+            if waits:  # the driver is to say when it has buffers; it may have just got them
+                queue.want_kicks(True)
+                continue
             head, _, writable = chain
             raw, length = self.events.pop(0)
             self.memory.write(writable[0][0], raw[:writable[0][1]])
             queue.give_back(head, length)
             done = True
+        if queue.rings and not self.events:
+            queue.want_kicks(False)
         if done:
             queue.interrupt()
 
@@ -283,6 +300,11 @@ class Host:
     def count(self, channel, _):
         self.say(channel, f'{len(self.channels)} {len(self.buffers)} {len(self.pending)}'.encode())
 
+    def traffic(self, channel, _):
+        """Kicks and interrupts of all queues until now."""
+        self.say(channel, '{} {}'.format(sum(queue.kicks for queue in self.queues),
+                                         sum(queue.interrupts for queue in self.queues)).encode())
+
     def at(self, channel, identity, offset):
         for gpa, length in self.buffers[channel, bytes.fromhex(identity.decode())]:
             if offset < length:
@@ -302,7 +324,7 @@ class Host:
     ORDERS = {
         'echo': echo, 'flood': flood, 'close': close, 'resync': resync, 'lose': lose, 'hold': hold,
         'release': release, 'mute': mute, 'status': status, 'raw': raw_event, 'length': length,
-        'count': count, 'peek': peek, 'poke': poke,
+        'count': count, 'traffic': traffic, 'peek': peek, 'poke': poke,
     }
 
     # ---- vhost-user
@@ -376,9 +398,10 @@ class Host:
             limit = max(min(due), 0) if due else None
             ready, _, _ = select.select([connection, *kicks], [], [], limit)
             kicked = [kick for kick in kicks if kick in ready]
-            for kick in kicked:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(kick, 8)
+            for queue in self.queues:
+                if queue.kick in kicked:
+                    with contextlib.suppress(BlockingIOError):
+                        queue.kicks += struct.unpack('<Q', os.read(queue.kick, 8))[0]
             if self.wake() or kicked:
                 self.serve()
             if connection not in ready:

@@ -3,6 +3,7 @@
 #include "tests/guest/binding.hpp"
 #include "tests/guest/dmabufs.hpp"
 #include "tests/guest/driver/tests.hpp"
+#include "tests/guest/fences.hpp"
 
 namespace guest_test {
 namespace {
@@ -10,14 +11,22 @@ namespace {
 void test_module_is_held() {
     if (::geteuid() != 0) throw Skip("not root");
     if (::access("/sys/module/virtio_vdmabuf/refcnt", R_OK) != 0) throw Skip("built in");
-    const auto unload = [] { return ::syscall(SYS_delete_module, "virtio_vdmabuf", O_NONBLOCK); };
-    Fd buffer;
+    const auto refused = [] { return !unload_module() && errno == EAGAIN; };
+    std::unique_ptr<Map> map;
     {
-        const Fd channel = open_channel();
-        EXPECT_ERRNO(unload(), EAGAIN);
-        buffer = alloc_buffer(channel, 4096);
+        Fd buffer;
+        {
+            const Fd channel = open_channel();
+            EXPECT(refused());
+            buffer = alloc_buffer(channel, 4096);
+            share_buffer(channel, buffer);
+        }
+        EXPECT(refused());
+        map = std::make_unique<Map>(buffer, 4096);
     }
-    EXPECT_ERRNO(unload(), EAGAIN);
+    // No descriptor is left, only the memory.
+    EXPECT(refused());
+    map->bytes()[0] = 1;
 }
 
 void test_unbind() {
@@ -64,6 +73,73 @@ void test_unbind() {
     expect_welcome(fresh);
     channel.reset();
     EXPECT(map.bytes()[5] == 0x77);
+}
+
+// What waits for fences goes with the device, before they signal, while they do, or after.
+void test_unbind_with_fences() {
+    if (g_options.keep) throw Skip("--keep");
+    if (::geteuid() != 0) throw Skip("not root");
+    const std::string device = virtio_name();
+    for (int round = 0; round < 9; ++round) {
+        const auto timeline = new_timeline();
+        std::vector<Fd> channels;
+        for (std::uint32_t i = 1; i <= 8; ++i) {
+            channels.push_back(open_channel());
+            const Fd fence = timeline->fence(i);
+            for (int k = 0; k < 3; ++k) {
+                EXPECT_ERRNO(try_send(channels.back(), hello().data(), hello().size(), fence), 0);
+            }
+        }
+        {
+            const std::jthread signaller([&] {
+                if (round % 3 == 0) std::this_thread::sleep_for(20ms);
+                for (int i = 0; i < 8 && round % 3 < 2; ++i) timeline->advance(1);
+            });
+            write_driver("unbind", device);
+        }
+        if (round % 2 == 0) channels.clear();
+        timeline->end();
+        for (const Fd& channel : channels) {
+            EXPECT_ERRNO(try_send(channel, hello().data(), hello().size()), ENODEV);
+        }
+        bind_again(device);
+    }
+    const Fd channel = open_channel();
+    EXPECT_ERRNO(try_send(channel, hello().data(), hello().size()), 0);
+    expect_welcome(channel);
+}
+
+// In and out, each time from full use.
+void test_reload() {
+    if (g_options.module.empty()) throw Skip("no --module");
+    for (int round = 0; round < 10; ++round) {
+        {
+            const Fd channel = open_channel();
+            const Fd buffer = alloc_buffer(channel, 1u << 20);
+            const Map map(buffer, 1u << 20);
+            share_buffer(channel, buffer);
+            try {
+                share_buffer(channel, any_exporter()->buffer(65536));
+                const auto timeline = new_timeline();
+                const Fd fence = timeline->fence(1);
+                const Fd stuck = open_channel();
+                EXPECT_ERRNO(try_send(stuck, hello().data(), hello().size(), fence), 0);
+            } catch (const Skip&) {
+            }
+            EXPECT_ERRNO(try_send(channel, hello().data(), hello().size()), 0);
+            expect_welcome(channel);
+            EXPECT(!unload_module() && errno == EAGAIN);
+        }
+        EXPECT(eventually(unload_module));
+        EXPECT(attachments() <= 0);
+        EXPECT(::access("/sys/class/vdmabuf", F_OK) != 0);
+        EXPECT(::access(g_device.c_str(), F_OK) != 0);
+        load_module(g_options.module);
+        EXPECT(eventually([] { return ::access(g_device.c_str(), R_OK | W_OK) == 0; }));
+    }
+    const Fd channel = open_channel();
+    EXPECT_ERRNO(try_send(channel, hello().data(), hello().size()), 0);
+    expect_welcome(channel);
 }
 
 void test_unbind_under_load() {
@@ -114,7 +190,9 @@ void test_unbind_under_load() {
 const Test kTests[] = {
     {"the module is held", test_module_is_held},
     {"unbind while in use", test_unbind},
+    {"unbind with fences", test_unbind_with_fences},
     {"unbind under load", test_unbind_under_load},
+    {"unload and load", test_reload},
 };
 
 }  // namespace

@@ -10,6 +10,9 @@ namespace guest_test {
 struct Options {
     bool keep = false;                 // do not unbind the device
     bool restarts = false;             // the host is killed and restarted meanwhile
+    int unplugs = 0;                   // how often somebody unplugs the device, and plugs it again
+    bool unplug_for_ever = false;      // somebody unplugs it at the end
+    std::string module;                // the driver's file, to load it again
     std::chrono::seconds hammer = 3s;  // how long the threads hammer
 };
 inline Options g_options;
@@ -24,6 +27,7 @@ std::span<const Test> fence_tests();
 std::span<const Test> limit_tests();
 std::span<const Test> load_tests();
 std::span<const Test> removal_tests();
+std::span<const Test> unplug_tests();
 
 }  // namespace guest_test
 

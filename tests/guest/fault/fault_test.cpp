@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
             guest_test::kept_tests(),
             guest_test::restart_tests(),
             guest_test::fence_tests(),
+            guest_test::traffic_tests(),
             guest_test::silence_tests(),
             guest_test::answer_tests(),
             guest_test::broken_tests(),

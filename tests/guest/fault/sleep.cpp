@@ -2,6 +2,7 @@
 // The guest goes to sleep and comes back.
 #include "tests/guest/dmabufs.hpp"
 #include "tests/guest/fault/tests.hpp"
+#include "tests/guest/fences.hpp"
 
 namespace guest_test {
 namespace {
@@ -28,13 +29,21 @@ void test_sleep() {
         const Id foreign_id = share_buffer(channel, foreign);
         std::strcpy(static_cast<char*>(map.at), "asleep");
         std::strcpy(static_cast<char*>(foreign_map.at), "dreams");
+        const auto timeline = new_timeline();
+        const Fd fence = timeline->fence(1);
+        EXPECT_ERRNO(try_send(channel, "echo 1", 6, fence), 0);
+        EXPECT_ERRNO(try_send(channel, "echo 2", 6), 0);
         if (round % 2 == 1) {
-            order(channel, "hold 1");
-            try_unshare(channel, share_buffer(channel, alloc_buffer(channel, 4096)));
+            const Fd other = open_channel();
+            order(other, "hold 1");
+            try_unshare(other, share_buffer(other, alloc_buffer(other, 4096)));
         }
         write_power("pm_test", "devices");
         write_power("state", "freeze");
         expect_resync(channel);
+        // What waited for the fence is void, as everything is announced anew.
+        timeline->advance(1);
+        EXPECT(!readable(channel, 50ms));
         EXPECT(peek(channel, id, 0, 6) == "asleep");
         EXPECT(peek(channel, foreign_id, 0, 6) == "dreams");
     }

@@ -11,6 +11,7 @@ std::span<const Test> memory_tests();
 std::span<const Test> kept_tests();
 std::span<const Test> restart_tests();
 std::span<const Test> fence_tests();
+std::span<const Test> traffic_tests();
 std::span<const Test> silence_tests();
 std::span<const Test> answer_tests();
 std::span<const Test> broken_tests();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The end: nothing works afterwards.
+#include "tests/guest/binding.hpp"
 #include "tests/guest/dmabufs.hpp"
 #include "tests/guest/fault/tests.hpp"
 
@@ -21,10 +22,7 @@ void test_unload() {
         if (exporter) share_buffer(channel, exporter->buffer(65536));
         count(channel);
     }
-    const auto unload = [] {
-        return ::syscall(SYS_delete_module, "virtio_vdmabuf", O_NONBLOCK) == 0;
-    };
-    EXPECT(eventually(unload));
+    EXPECT(eventually(unload_module));
     EXPECT(attachments() <= 0);
     EXPECT_ERRNO(::open(g_device.c_str(), O_RDWR), ENOENT);
 }

@@ -257,6 +257,15 @@ TEST_F(VhostUserFrontTest, ResetsEndEverythingButMemory) {
     EXPECT_FALSE(states_.back().active());
 }
 
+TEST_F(VhostUserFrontTest, AnOwnerBeginsAnew) {
+    start();
+    ASSERT_TRUE(tell(Request::set_owner));
+    EXPECT_FALSE(states_.back().active());
+    EXPECT_TRUE(front_.state().regions.empty());
+    start();  // with the same memory once more
+    EXPECT_TRUE(states_.back().active());
+}
+
 TEST_F(VhostUserFrontTest, PassesRefusalsOn) {
     accept_ = false;
     ASSERT_TRUE(tell(Request::set_protocol_features, to_bytes(kReplyAck)));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "layer/fence_wait.hpp"
 #include "runtime/common/clock.hpp"
 
 namespace vdmabuf::layer {
@@ -61,8 +62,7 @@ void PresentWorker::run() {
 
 bool PresentWorker::wait_for_gpu(VkFence fence) {
     for (;;) {
-        const VkResult result =
-            device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE, kGpuSliceNs);
+        const VkResult result = wait_for_fence(device_, fence, kGpuSliceNs);
         if (result == VK_SUCCESS) break;
         if (result != VK_TIMEOUT) {
             owner_.device_lost();

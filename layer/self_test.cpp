@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "layer/fence_wait.hpp"
 #include "layer/instance.hpp"
 #include "layer/test_pattern.hpp"
 #include "runtime/common/clock.hpp"
@@ -95,7 +96,7 @@ VkResult run(const Device& device, Queue& queue, Objects& made) {
         result = down.QueueSubmit(queue.handle, 1, &submit, fence);
     }
     if (result != VK_SUCCESS) return result;
-    return down.WaitForFences(device.handle(), 1, &fence, VK_TRUE, kGpuLimitNs);
+    return wait_for_fence(device, fence, kGpuLimitNs);
 }
 
 // Null: works. Else what does not.

@@ -8,6 +8,7 @@
 #include <new>
 #include <system_error>
 
+#include "layer/fence_wait.hpp"
 #include "layer/instance.hpp"
 #include "layer/self_test.hpp"
 #include "layer/surface_queries.hpp"
@@ -341,8 +342,7 @@ VkResult Swapchain::wait_for_gpu(Image& image, std::uint64_t deadline_ns) {
     for (;;) {
         const std::uint64_t now = now_ns();
         const std::uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
-        const VkResult result = device_.down().WaitForFences(device_.handle(), 1, &fence, VK_TRUE,
-                                                             std::min(left, kGpuSliceNs));
+        const VkResult result = wait_for_fence(device_, fence, std::min(left, kGpuSliceNs));
         if (result == VK_SUCCESS) break;
         if (result != VK_TIMEOUT) {
             device_lost();
@@ -448,8 +448,8 @@ bool Swapchain::wait_for_all(std::uint64_t deadline_ns) {
         if (!image.pending) continue;
         const VkFence fence = image.fence.get();
         const std::uint64_t now = now_ns();
-        const VkResult result = device_.down().WaitForFences(
-            device_.handle(), 1, &fence, VK_TRUE, deadline_ns > now ? deadline_ns - now : 0);
+        const VkResult result =
+            wait_for_fence(device_, fence, deadline_ns > now ? deadline_ns - now : 0);
         all &= result != VK_TIMEOUT;
     }
     return all;

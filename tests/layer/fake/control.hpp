@@ -59,6 +59,8 @@ struct DeviceConfig {
     External dma_buf;
     External opaque_fd;
     VkDeviceSize host_pointer_alignment = 4096;
+    // Takes host pointers, and renders into memory of its own all the same.
+    bool lies_about_host_pointers = false;
     bool imports_sync_fd = false;
     bool exports_sync_fd = false;
 
@@ -91,6 +93,7 @@ struct Call {
     std::vector<VkStructureType> chain;  // of the structure that the call takes
     VkResult result = VK_SUCCESS;
     bool injected = false;  // failed because the test asked for it
+    bool of_layer = false;  // the layer made it, or the loader for the layer; else the app did
     int thread = 0;         // gettid(2)
 
     bool has(const std::string& argument) const { return arguments.count(argument) != 0; }
@@ -112,8 +115,10 @@ class Control {
     virtual void reset(const Config& config) = 0;
 
     // The `nth` call from now on of `function` (1: the next one) fails with `result`, and is not
-    // done. One such order at a time.
+    // done. One such order at a time. VK_ERROR_DEVICE_LOST loses all devices for good.
     virtual void fail(const std::string& function, std::uint32_t nth, VkResult result) = 0;
+    // The same, of the calls that the layer makes.
+    virtual void fail_of_layer(const std::string& function, std::uint32_t nth, VkResult result) = 0;
     // All calls of it.
     virtual void fail_always(const std::string& function, VkResult result) = 0;
     virtual void stop_failing() = 0;

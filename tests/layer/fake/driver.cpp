@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "tests/layer/fake/driver.hpp"
 
+#include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 namespace vdmabuf::fake {
 namespace {
@@ -15,6 +17,18 @@ thread_local Served* t_served = nullptr;
 // Queues that a thread is using now: Vulkan allows one at a time.
 std::mutex g_use_mutex;
 std::unordered_set<const void*> g_queues_in_use;
+
+// Whoever wants them calls functions of devices, but for a few that the loader does something to;
+// those of instances the loader calls for him.
+bool is_of_layer(const std::string& function, const void* caller) {
+    Dl_info found{};
+    if (!::dladdr(caller, &found) || !found.dli_fname) return false;
+    if (std::strstr(found.dli_fname, "VkLayer_vdmabuf_wsi")) return true;
+    const bool of_instance = function.starts_with("GetPhysicalDevice") ||
+                             function.starts_with("Enumerate") || function == "CreateInstance" ||
+                             function == "CreateDevice";
+    return of_instance && std::strstr(found.dli_fname, "libvulkan.so");
+}
 
 std::string hex(std::uint64_t value) {
     char text[32];
@@ -39,7 +53,12 @@ void Driver::reset(const Config& wanted) {
     const std::lock_guard lock(mutex);
     config = wanted;
     ++generation;
-    for (auto& [id, object] : objects_) object->dead = true;
+    for (auto& [id, object] : objects_) {
+        object->dead = true;
+        // The app may still hold the address of a dispatchable one.
+        graveyard_.push_back(std::move(object));
+    }
+    objects_.clear();
     errors_.clear();
     log.clear();
     order_ = {};
@@ -53,7 +72,12 @@ void Driver::reset(const Config& wanted) {
 
 void Driver::fail(const std::string& function, std::uint32_t nth, VkResult result) {
     const std::lock_guard lock(mutex);
-    order_ = {function, nth, result};
+    order_ = {function, nth, false, result};
+}
+
+void Driver::fail_of_layer(const std::string& function, std::uint32_t nth, VkResult result) {
+    const std::lock_guard lock(mutex);
+    order_ = {function, nth, true, result};
 }
 
 void Driver::fail_always(const std::string& function, VkResult result) {
@@ -127,8 +151,26 @@ void Driver::error(const std::string& text) {
     if (std::getenv("FAKE_DRIVER_ABORT")) std::abort();  // for a debugger
 }
 
-std::optional<VkResult> Driver::injected(const char* function) {
-    if (order_.calls_left > 0 && order_.function == function && --order_.calls_left == 0) {
+void Driver::lose_devices(std::unique_lock<std::mutex>& lock) {
+    std::vector<Device*> devices;
+    for (auto& [id, object] : objects_) {
+        auto* device = dynamic_cast<Device*>(object.get());
+        if (device && !device->dead) devices.push_back(device);
+    }
+    for (Device* device : devices) {
+        device->lost = true;
+        for (const auto& queue : device->queues) {
+            for (Submit& work : queue->submits) done(work);
+            queue->submits.clear();
+            changed.wait(lock, [&] { return !queue->busy; });
+        }
+    }
+    changed.notify_all();
+}
+
+std::optional<VkResult> Driver::injected(const char* function, bool of_layer) {
+    if (order_.calls_left > 0 && order_.function == function &&
+        (of_layer || !order_.of_layer_only) && --order_.calls_left == 0) {
         return order_.result;
     }
     const auto found = failing_.find(function);
@@ -201,8 +243,11 @@ void Driver::expect_childless(const Object& parent) {
     }
 }
 
-Served::Served(const char* function, const void* queue)
-    : function_(function), queue_(queue), outer_(t_served) {
+Served::Served(const char* function, const void* queue, const void* caller)
+    : function_(function),
+      queue_(queue),
+      of_layer_(is_of_layer(function, caller)),
+      outer_(t_served) {
     ++t_depth;
     bool shared = false;
     if (queue_) {
@@ -221,6 +266,7 @@ Served::Served(const char* function, const void* queue)
         call_ = &driver().log.emplace_back();
         call_->name = function;
         call_->thread = ::gettid();
+        call_->of_layer = of_layer_;
     }
     if (shared) driver().error("the queue is in use by another thread");
 }
@@ -240,7 +286,8 @@ Served& Served::current() {
 }
 
 std::optional<VkResult> Served::injected() {
-    const auto result = driver().injected(function_);
+    const auto result = driver().injected(function_, of_layer_);
+    if (result == VK_ERROR_DEVICE_LOST) driver().lose_devices(lock_);
     if (result && call_) {
         call_->injected = true;
         call_->result = *result;

@@ -19,6 +19,7 @@ class Driver final : public Control {
   public:
     void reset(const Config& config) override;
     void fail(const std::string& function, std::uint32_t nth, VkResult result) override;
+    void fail_of_layer(const std::string& function, std::uint32_t nth, VkResult result) override;
     void fail_always(const std::string& function, VkResult result) override;
     void stop_failing() override;
     void delay(const std::string& function, std::chrono::milliseconds time) override;
@@ -34,7 +35,9 @@ class Driver final : public Control {
 
     // All below under `mutex`.
     void error(const std::string& text);
-    std::optional<VkResult> injected(const char* function);
+    // Drops what is submitted.
+    void lose_devices(std::unique_lock<std::mutex>& lock);
+    std::optional<VkResult> injected(const char* function, bool of_layer);
     std::chrono::milliseconds delay_of(const char* function) const;
 
     // Takes the object in, with memory of the app's allocator where the call has one. False: there
@@ -81,11 +84,13 @@ class Driver final : public Control {
     struct Order {
         std::string function;
         std::uint32_t calls_left = 0;
+        bool of_layer_only = false;
         VkResult result = VK_SUCCESS;
     };
 
     std::vector<std::string> errors_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Object>> objects_;
+    std::vector<std::unique_ptr<Object>> graveyard_;
     std::uint64_t last_id_ = 0xfa4e00000000u;
     Order order_;
     std::map<std::string, VkResult> failing_;
@@ -97,7 +102,8 @@ Driver& driver();
 // A call that is being served: holds the driver's mutex, and its line in the log.
 class Served {
   public:
-    Served(const char* function, const void* queue);
+    // `caller`: where the call will return to.
+    Served(const char* function, const void* queue, const void* caller);
     ~Served();
     Served(const Served&) = delete;
     Served& operator=(const Served&) = delete;
@@ -113,6 +119,7 @@ class Served {
   private:
     const char* function_;
     const void* queue_;
+    const bool of_layer_;
     Served* outer_;
     std::unique_lock<std::mutex> lock_;
     Call* call_ = nullptr;
@@ -144,7 +151,7 @@ struct Entry<name, Function> {
             using First = std::tuple_element_t<0, std::tuple<A...>>;
             if constexpr (std::is_same_v<First, VkQueue>) queue = first(arguments...);
         }
-        Served served(name.text, queue);
+        Served served(name.text, queue, __builtin_return_address(0));
         if constexpr (std::is_same_v<R, VkResult>) {
             if (const auto injected = served.injected()) return *injected;
             return served.end(Function(arguments...));
@@ -228,6 +235,8 @@ void start_gpu(Device& device);
 void stop_gpu(Device& device);
 void submit(Queue& queue, Submit&& work);
 void signal(Payload& payload);
+// Signals, and lets go of the objects.
+void done(Submit& work);
 bool has_signalled(Payload& payload);
 // A present or acquire of the driver's own swapchain, by these.
 void consume_wait(Queue& queue, VkSemaphore semaphore, Submit& work);

@@ -104,6 +104,8 @@ inline DeviceConfig amd() {
     add_dma_buf(device);
     add_sync_fd(device);
     device.dma_buf = {0, 0, kImport | kExport, kImport | kExport, (1u << kVram) | (1u << kGtt)};
+    add(device, {"VK_EXT_external_memory_host"});
+    device.host_pointer = {kImport, kImport, kImport, kImport, 1u << kGttCached};
     device.modifiers = {{kAmdTiled, device.optimal_features}, {kLinear, device.linear_features}};
     return device;
 }

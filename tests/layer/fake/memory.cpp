@@ -230,9 +230,13 @@ VkResult import_host_pointer(const Device& device, const VkImportMemoryHostPoint
     if (!(config.host_pointer.memory_types & (1u << memory.type))) {
         error("a memory type that host pointers cannot have");
     }
+    note("hostPointer", address);
+    if (config.lies_about_host_pointers) {
+        memory.base = static_cast<std::byte*>(std::calloc(1, memory.size));
+        return memory.base ? VK_SUCCESS : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    }
     memory.backing = Memory::Backing::host_pointer;
     memory.base = static_cast<std::byte*>(import.pHostPointer);
-    note("hostPointer", address);
     return VK_SUCCESS;
 }
 

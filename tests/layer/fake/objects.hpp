@@ -169,6 +169,7 @@ struct Device : Object {
     std::vector<std::unique_ptr<Queue>> queues;
     std::thread gpu;
     bool stop = false;
+    bool lost = false;
     Dispatchable handle;
 };
 

@@ -203,6 +203,7 @@ VkResult AcquireNextImage2KHR(VkDevice handle, const VkAcquireNextImageInfoKHR* 
 
 VkResult QueuePresentKHR(VkQueue handle, const VkPresentInfoKHR* info) {
     Queue& queue = queue_of(handle);
+    if (static_cast<const Device*>(queue.parent)->lost) return VK_ERROR_DEVICE_LOST;
     note("swapchains", info->swapchainCount);
     note("waits", info->waitSemaphoreCount);
     Served::current().note_chain(info->pNext);

@@ -15,12 +15,6 @@ namespace {
 constexpr auto kSemaphoreSyncFd = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT;
 constexpr auto kFenceSyncFd = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT;
 
-void done(Submit& work) {
-    for (const auto& payload : work.signals) signal(*payload);
-    for (Object* object : work.used) --object->pending;
-    driver().changed.notify_all();
-}
-
 // The GPU's thread. Queues take turns; a submit waits until its semaphores have signalled.
 void run(Device& device) {
     std::unique_lock lock(driver().mutex);
@@ -51,6 +45,7 @@ void run(Device& device) {
             lock.lock();
         }
         for (const Command& command : work.commands) {
+            if (device.lost) break;
             if (const std::string wrong = command(*ready); !wrong.empty()) error(wrong);
         }
         ready->busy = false;
@@ -89,6 +84,7 @@ void add_fence(Queue& queue, VkFence fence, Submit& work) {
 VkResult QueueSubmit(VkQueue handle, std::uint32_t count, const VkSubmitInfo* infos,
                      VkFence fence) {
     Queue& queue = queue_of(handle);
+    if (static_cast<const Device*>(queue.parent)->lost) return VK_ERROR_DEVICE_LOST;
     note("count", count);
     note("fence", handle_bits(fence));
     note("queueFamily", queue.family);
@@ -124,6 +120,7 @@ VkResult QueueSubmit(VkQueue handle, std::uint32_t count, const VkSubmitInfo* in
 VkResult QueueSubmit2(VkQueue handle, std::uint32_t count, const VkSubmitInfo2* infos,
                       VkFence fence) {
     Queue& queue = queue_of(handle);
+    if (static_cast<const Device*>(queue.parent)->lost) return VK_ERROR_DEVICE_LOST;
     note("count", count);
     for (std::uint32_t i = 0; i < count; ++i) {
         Submit work;
@@ -150,6 +147,7 @@ VkResult QueueSubmit2(VkQueue handle, std::uint32_t count, const VkSubmitInfo2* 
 VkResult QueueBindSparse(VkQueue handle, std::uint32_t count, const VkBindSparseInfo* infos,
                          VkFence fence) {
     Queue& queue = queue_of(handle);
+    if (static_cast<const Device*>(queue.parent)->lost) return VK_ERROR_DEVICE_LOST;
     Submit work;
     for (std::uint32_t i = 0; i < count; ++i) {
         for (std::uint32_t j = 0; j < infos[i].waitSemaphoreCount; ++j) {
@@ -248,6 +246,7 @@ VkResult WaitForFences(VkDevice handle, std::uint32_t count, const VkFence* hand
                 : std::any_of(fences.begin(), fences.end(), ready)) {
             return VK_SUCCESS;
         }
+        if (device.lost) return VK_ERROR_DEVICE_LOST;
         if (!for_ever && Clock::now() >= deadline) return VK_TIMEOUT;
         driver().changed.wait_for(Served::current().lock(), std::chrono::milliseconds(2));
     }
@@ -326,6 +325,12 @@ VkResult GetFenceFdKHR(VkDevice handle, const VkFenceGetFdInfoKHR* info, int* ou
 }
 
 }  // namespace
+
+void done(Submit& work) {
+    for (const auto& payload : work.signals) signal(*payload);
+    for (Object* object : work.used) --object->pending;
+    driver().changed.notify_all();
+}
 
 bool has_signalled(Payload& payload) {
     if (payload.signalled || payload.imported.get() < 0) return payload.signalled;

@@ -2,24 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "runtime/consumer/gpu/device.hpp"
+#include "runtime/consumer/verdict_cache.hpp"
 #include "runtime/consumer/way.hpp"
 
 namespace vdmabuf::consumer {
-
-// What is known of a way on a device.
-struct Verdict {
-    enum class Is {
-        works,
-        broken,    // the driver has not got it, refuses it, or reads wrong pages
-        untested,  // there was nothing to test it with; the first frame will tell
-    };
-    Is is = Is::untested;
-    std::string text;      // why it is not "works"
-    bool lasting = false;  // true tomorrow as well, with this driver on this kernel
-};
 
 // Raised when the test changes in what it finds.
 constexpr int kSelfTestVersion = 1;

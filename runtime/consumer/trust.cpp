@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/consumer/trust.hpp"
 
-#include <cstdlib>
-#include <cstring>
+#include <span>
+#include <string>
 
 #include "runtime/common/log.hpp"
 
 namespace vdmabuf::consumer {
 namespace {
 
-bool tests_wanted() {
-    const char* value = std::getenv("VDMABUF_SELF_TEST");
-    return value && *value && std::strcmp(value, "0") != 0;
+std::string hex(std::span<const std::uint8_t> bytes) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : bytes) {
+        text += kDigits[byte >> 4];
+        text += kDigits[byte & 15];
+    }
+    return text;
 }
 
 // Without the extension there is nothing to test, nor to remember.
@@ -37,11 +42,18 @@ std::optional<Verdict> not_there(const gpu::ImportAbilities& can, Way way) {
 
 }  // namespace
 
+std::string verdict_key(const gpu::Identity& identity, Way way) {
+    return "device=" + hex(identity.device) + " driver=" + hex(identity.driver) + "/" +
+           std::to_string(identity.driver_id) + "/" + std::to_string(identity.driver_version) +
+           "/" + printable(identity.driver_info) + kernel_key() + " way=" + to_string(way) +
+           " test=" + std::to_string(kSelfTestVersion);
+}
+
 Trust::Trust(std::shared_ptr<gpu::Device> device)
     : device_(std::move(device)),
       cache_(VerdictCache::default_path()),
       identity_(device_->identity()),
-      again_(tests_wanted()) {}
+      again_(VerdictCache::distrusted()) {}
 
 const Verdict& Trust::of(Way way) {
     std::optional<Verdict>& verdict = verdicts_[static_cast<std::size_t>(way)];

@@ -4,11 +4,16 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "runtime/consumer/self_test.hpp"
 #include "runtime/consumer/verdict_cache.hpp"
 
 namespace vdmabuf::consumer {
+
+// What a verdict is true for: the device, its driver with its version, the kernel, the way, and the
+// test. One line of printable characters.
+std::string verdict_key(const gpu::Identity& identity, Way way);
 
 // Which ways a device may be trusted with. Each is tested once, when it is first asked for, or
 // known from an earlier run; VDMABUF_SELF_TEST=1 forgets these. One thread.

@@ -6,8 +6,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
-#include <span>
+#include <cstring>
 #include <vector>
 
 #include "runtime/common/log.hpp"
@@ -21,22 +22,6 @@ constexpr std::size_t kMaxBytes = 64 * 1024;
 // Of drivers that are long gone: the oldest lines are left out.
 constexpr std::size_t kMaxLines = 100;
 constexpr std::size_t kMaxText = 200;
-
-std::string printable(std::string_view text) {
-    std::string result;
-    for (const char c : text) result += c >= 0x20 && c < 0x7F ? c : '?';
-    return result;
-}
-
-std::string hex(std::span<const std::uint8_t> bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    for (const std::uint8_t byte : bytes) {
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 15];
-    }
-    return text;
-}
 
 struct Line {
     std::string key;
@@ -95,6 +80,11 @@ std::string VerdictCache::default_path() {
     return home && *home == '/' ? std::string(home) + "/.cache/vdmabuf/self-tests" : std::string();
 }
 
+bool VerdictCache::distrusted() {
+    const char* value = std::getenv("VDMABUF_SELF_TEST");
+    return value && *value && std::strcmp(value, "0") != 0;
+}
+
 std::optional<Verdict> VerdictCache::find(const std::string& key) const {
     if (path_.empty()) return std::nullopt;
     static constexpr std::string_view kBroken = "broken: ";
@@ -139,13 +129,16 @@ void VerdictCache::put(const std::string& key, const Verdict& verdict) const {
     if (fd) ::unlink(unfinished.c_str());
 }
 
-std::string verdict_key(const gpu::Identity& identity, Way way) {
+std::string printable(std::string_view text) {
+    std::string result;
+    for (const char c : text) result += c >= 0x20 && c < 0x7F ? c : '?';
+    return result;
+}
+
+std::string kernel_key() {
     utsname kernel{};
     ::uname(&kernel);
-    return "device=" + hex(identity.device) + " driver=" + hex(identity.driver) + "/" +
-           std::to_string(identity.driver_id) + "/" + std::to_string(identity.driver_version) +
-           "/" + printable(identity.driver_info) + " kernel=" + printable(kernel.release) +
-           " way=" + to_string(way) + " test=" + std::to_string(kSelfTestVersion);
+    return " kernel=" + printable(kernel.release);
 }
 
 }  // namespace vdmabuf::consumer

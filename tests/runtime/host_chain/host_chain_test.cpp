@@ -84,7 +84,10 @@ class Screen : public consumer::ClientListener {
     Screen(const std::shared_ptr<gpu::Device>& device, ImportPath path)
         : loop_(std::move(*EventLoop::create())),
           importer_(device, path),
-          client_(*loop_, {Daemon::directory() + "/vdmabuf/consumer.sock", "host-chain"}, *this) {}
+          client_(*loop_,
+                  {Daemon::directory() + "/vdmabuf/consumer.sock", "host-chain",
+                   importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0},
+                  *this) {}
     Screen(const Screen&) = delete;
     Screen& operator=(const Screen&) = delete;
 

@@ -114,6 +114,7 @@ Scene::Scene() {
     std::filesystem::create_directory(path("vdmabuf"));
     ::chmod(path("vdmabuf").c_str(), 0700);
     ::setenv("XDG_RUNTIME_DIR", directory_.c_str(), 1);
+    ::setenv("XDG_CACHE_HOME", directory_.c_str(), 1);
     ::setenv("VDMABUF_VALIDATION", "1", 1);
     ::setenv("SDL_VIDEODRIVER", "x11", 1);
     ::unsetenv("VDMABUF_LOG");

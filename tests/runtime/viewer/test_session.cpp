@@ -6,9 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "runtime/common/clock.hpp"
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/viewer/headless_output.hpp"
@@ -28,10 +25,7 @@ class SessionTest : public test::VulkanTest {
   protected:
     void SetUp() override {
         VulkanTest::SetUp();
-        char name[] = "/tmp/vdmabuf-test-XXXXXX";
-        ASSERT_NE(::mkdtemp(name), nullptr);
-        directory_ = name;
-        ::setenv("XDG_CACHE_HOME", name, 1);
+        if (HasFatalFailure()) return;
         auto loop = EventLoop::create();
         ASSERT_TRUE(loop);
         loop_ = std::move(*loop);
@@ -61,8 +55,6 @@ class SessionTest : public test::VulkanTest {
     void TearDown() override {
         session_.reset();
         VulkanTest::TearDown();
-        std::filesystem::remove_all(directory_);
-        ::unsetenv("XDG_CACHE_HOME");
     }
     void spin() {
         for (int i = 0; i < 20; ++i) loop_->run_once(static_cast<std::int64_t>(kNsPerMs));
@@ -113,7 +105,6 @@ class SessionTest : public test::VulkanTest {
     }
 
     Settings settings_;
-    std::string directory_;
     std::unique_ptr<EventLoop> loop_;
     std::unique_ptr<HeadlessOutputs> outputs_;
     std::unique_ptr<Session> session_;

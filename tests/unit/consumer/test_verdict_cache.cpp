@@ -146,13 +146,11 @@ TEST(VerdictCacheTest, KeysTellDriversApart) {
 class TrustTest : public test::VulkanTest {};
 
 TEST_F(TrustTest, TestsOnceUnlessTold) {
-    const Folder folder;
-    ASSERT_EQ(::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1), 0);
     ::unsetenv("VDMABUF_SELF_TEST");
     const Way way = Way::host_pointer_buffer;
     EXPECT_EQ(Trust(device_).of(way).is, Is::works);
     // What an earlier run has found is believed...
-    const VerdictCache cache(folder.path() + "/vdmabuf/self-tests");
+    const VerdictCache cache(directory_ + "/vdmabuf/self-tests");
     const std::string key = verdict_key(device_->identity(), way);
     EXPECT_TRUE(cache.find(key));
     cache.put(key, {Is::broken, "of yesterday", true});
@@ -163,7 +161,6 @@ TEST_F(TrustTest, TestsOnceUnlessTold) {
     ::unsetenv("VDMABUF_SELF_TEST");
     EXPECT_EQ(Trust(device_).of(way).is, Is::works);
     EXPECT_EQ(cache.find(key)->is, Is::works);
-    ::unsetenv("XDG_CACHE_HOME");
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct RuntimeDirectory {
         if (!::mkdtemp(name)) std::abort();
         path = name;
         ::setenv("XDG_RUNTIME_DIR", name, 1);
+        ::setenv("XDG_CACHE_HOME", name, 1);  // of what consumers find out about drivers
     }
     ~RuntimeDirectory() {
         std::error_code ignored;

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# examples_test.sh --out DIR: stream_consumer, with a program on this kernel that presents a picture.
+# The saved frame must be that picture.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+[[ ${1:-} == --out ]] || usage_error "--out DIR is needed"
+OUT=$(realpath -m -- "$2")
+BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
+rm -rf "$OUT"
+mkdir -p "$OUT"
+SOCKETS=$(mktemp -d)
+export XDG_RUNTIME_DIR=$SOCKETS
+PIDS=()
+cleanup() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$SOCKETS"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT HUP
+start() { # NAME COMMAND...: in the background, its output in OUT/NAME.log
+  local name=$1
+  shift
+  setpriv --pdeathsig TERM "$@" >"$OUT/$name.log" 2>&1 &
+  PIDS+=($!)
+}
+
+start host "$BIN/runtime/tools/vdmabufd"
+start consumer "$BIN/docs/examples/stream_consumer" "$OUT/frame.ppm" 5
+CONSUMER=$!
+for ((i = 0; i < 200; i++)); do
+  [[ ! -S $SOCKETS/vdmabuf/producer.sock ]] || break
+  sleep 0.05
+done
+start app "$BIN/tests/runtime/viewer/pattern_app" --endpoint "$SOCKETS/vdmabuf/producer.sock" \
+  --width 300 --height 200 --title 'an example'
+wait "$CONSUMER" || { show_tail "$OUT/consumer.log"; die "stream_consumer failed"; }
+cat "$OUT/consumer.log"
+grep -qE '^stream [0-9]+: pattern_app "an example" 300x200$' "$OUT/consumer.log" || die "no such stream"
+grep -qE '^image [0-9]+: 300x200 XR24, pitch [0-9]+, (runs|dmabuf)$' "$OUT/consumer.log" || die "no image"
+python3 -B "$REPO/tests/api/compare_ppm.py" "$OUT/frame.ppm" 300 200 "$(sed -n "s/^frame \([0-9]*\) saved$/\1/p" "$OUT/consumer.log")"

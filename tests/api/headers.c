@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What programs were compiled with stays as it is: sizes may grow at their ends, and then these
+ * numbers do, but no field ever moves. 64-bit machines.
+ */
+#include <vdmabuf/consumer.h>
+#include <vdmabuf/producer.h>
+/* Once more: they have guards. */
+#include <vdmabuf/consumer.h>
+#include <vdmabuf/producer.h>
+
+#ifdef __cplusplus
+#define SAME(what, value) static_assert((what) == (value), #what)
+#else
+#define SAME(what, value) _Static_assert((what) == (value), #what)
+#endif
+
+#if UINTPTR_MAX == 0xFFFFFFFFFFFFFFFFu
+SAME(sizeof(struct vdmabuf_consumer_options), 24);
+SAME(sizeof(struct vdmabuf_run), 24);
+SAME(sizeof(struct vdmabuf_memory), 48);
+SAME(offsetof(struct vdmabuf_memory, bytes), 8);
+SAME(offsetof(struct vdmabuf_memory, files), 16);
+SAME(offsetof(struct vdmabuf_memory, runs), 24);
+SAME(offsetof(struct vdmabuf_memory, nr_runs), 36);
+SAME(offsetof(struct vdmabuf_memory, reason), 40);
+SAME(sizeof(struct vdmabuf_stream_info), 56);
+SAME(offsetof(struct vdmabuf_stream_info, vm), 24);
+SAME(offsetof(struct vdmabuf_stream_info, title), 48);
+SAME(sizeof(struct vdmabuf_plane), 16);
+SAME(sizeof(struct vdmabuf_image_info), 128);
+SAME(offsetof(struct vdmabuf_image_info, fourcc), 32);
+SAME(offsetof(struct vdmabuf_image_info, modifier), 40);
+SAME(offsetof(struct vdmabuf_image_info, planes), 56);
+SAME(offsetof(struct vdmabuf_image_info, memory), 120);
+SAME(sizeof(struct vdmabuf_rect), 16);
+SAME(sizeof(struct vdmabuf_frame_info), 104);
+SAME(offsetof(struct vdmabuf_frame_info, serial), 24);
+SAME(offsetof(struct vdmabuf_frame_info, fence), 32);
+SAME(offsetof(struct vdmabuf_frame_info, damage), 40);
+SAME(offsetof(struct vdmabuf_frame_info, cpu_copied_bytes), 96);
+SAME(sizeof(struct vdmabuf_format), 16);
+SAME(sizeof(struct vdmabuf_raw_offer), 64);
+SAME(offsetof(struct vdmabuf_raw_offer, id), 16);
+SAME(offsetof(struct vdmabuf_raw_offer, topic), 56);
+SAME(sizeof(struct vdmabuf_raw_buffer), 32);
+SAME(sizeof(struct vdmabuf_raw_message), 32);
+SAME(offsetof(struct vdmabuf_raw_message, data), 24);
+SAME(sizeof(struct vdmabuf_raw_gone), 24);
+SAME(sizeof(struct vdmabuf_raw_refused), 32);
+SAME(sizeof(struct vdmabuf_consumer_event), 16);
+SAME(offsetof(struct vdmabuf_consumer_event, text), 8);
+SAME(sizeof(struct vdmabuf_producer_options), 24);
+SAME(sizeof(struct vdmabuf_producer_event), 56);
+SAME(offsetof(struct vdmabuf_producer_event, buffer), 8);
+SAME(offsetof(struct vdmabuf_producer_event, data), 24);
+SAME(offsetof(struct vdmabuf_producer_event, died), 40);
+SAME(offsetof(struct vdmabuf_producer_event, text), 48);
+#endif
+SAME(VDMABUF_CONSUMER_RAW_ROOM, 14);
+SAME(VDMABUF_PRODUCER_ROOM, 8);

@@ -146,10 +146,9 @@ VkResult Swapchain::choose_strategy(std::uint32_t count) {
 }
 
 VkResult Swapchain::create_images(std::uint32_t count) {
-    sync_ =
-        present_sync({device_.physical().type, device_.abilities().exports_sync_fd,
-                      stream_ && surface_->connection()->takes_fences(), strategy_->needs_cpu()},
-                     std::getenv("VDMABUF_SYNC"));
+    sync_ = present_sync({device_.physical().type, device_.abilities().exports_sync_fd,
+                          stream_ != nullptr, strategy_->needs_cpu()},
+                         std::getenv("VDMABUF_SYNC"));
     images_.resize(count);
     handles_.resize(count);
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -67,6 +67,10 @@ class BrokerImpl final : public Broker, public PortHandler {
         if (ProducerSession* session = find(port)) session->message(bytes);
     }
 
+    void present(ProducerPort& port, std::span<const std::byte> bytes, UniqueFd fence) override {
+        if (ProducerSession* session = find(port)) session->present(bytes, std::move(fence));
+    }
+
     Created buffer_created(ProducerPort& port, const stream::BufferId& id,
                            std::shared_ptr<const BufferMemory> memory) override {
         ProducerSession* session = find(port);

@@ -151,6 +151,12 @@ bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
     message.memory = static_cast<std::uint32_t>(exported->kind);
     message.run_count = exported->run_count;
     message.file_count = exported->file_count;
+    if (!exported->reason.empty() && exported->kind == consumer::MemoryKind::runs) {
+        LOG_INFO("image %llu of stream %llu goes to '%s' without a dmabuf: %s",
+                 static_cast<unsigned long long>(message.image),
+                 static_cast<unsigned long long>(stream.id()), name_.c_str(),
+                 exported->reason.c_str());
+    }
     consumer::put_text(message.reason, exported->reason);
     image->memory = exported->kind;
     std::copy(std::begin(message.reason), std::end(message.reason), image->memory_reason.begin());

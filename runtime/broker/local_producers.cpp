@@ -13,7 +13,9 @@
 
 #include "runtime/broker/acceptor.hpp"
 #include "runtime/broker/socket_channel.hpp"
+#include "runtime/common/dmabuf.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/common/sync_file.hpp"
 
 namespace vdmabuf::broker {
 
@@ -35,6 +37,26 @@ Status check_memory_file(int fd, std::uint64_t offset, std::uint64_t size) {
         return Error{EINVAL, "BUFFER_CREATE: the buffer does not lie inside of the memfd"};
     }
     return {};
+}
+
+Result<BufferMemory> local_memory(const stream::BufferCreate& message, UniqueFd fd) {
+    BufferMemory memory;
+    memory.size = message.size;
+    if (is_dmabuf(fd.get())) {
+        const auto size = dmabuf_size(fd.get());
+        if (!size) return size.error();
+        // What is inside of it is its exporter's matter: it is handed on as it is, or not at all.
+        if (message.offset != 0 || message.size != *size) {
+            return Error{EINVAL, "BUFFER_CREATE: the buffer is not all of the dmabuf"};
+        }
+        memory.dmabuf = std::make_shared<const UniqueFd>(std::move(fd));
+        return memory;
+    }
+    const auto status = check_memory_file(fd.get(), message.offset, message.size);
+    if (!status) return status.error();
+    memory.files.push_back(std::make_shared<const UniqueFd>(std::move(fd)));
+    memory.runs.push_back({0, message.offset, message.size});
+    return memory;
 }
 
 class LocalProducers::Port final : public ProducerPort {
@@ -87,9 +109,15 @@ class LocalProducers::Port final : public ProducerPort {
     void on_message(std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
         const auto type = stream::type_of(bytes);
         if (type && greeted_ && *type == Type::buffer_create) return create(bytes, std::move(fds));
+        if (type && greeted_ && *type == Type::present && fds.size() == 1) {
+            if (!is_sync_file(fds[0].get())) {
+                return protocol_error(Type::present, "PRESENT: the descriptor is no sync_file");
+            }
+            return handler_.present(*this, bytes, std::move(fds[0]));
+        }
         if (!fds.empty()) {
             return refuse(ErrorCode::protocol, type ? *type : Type{},
-                          "only BUFFER_CREATE, after HELLO, brings a descriptor");
+                          "only BUFFER_CREATE and PRESENT, after HELLO, bring a descriptor");
         }
         if (type && greeted_ && *type == Type::buffer_destroy) return destroy(bytes);
         if (type && *type == Type::hello) greeted_ = true;
@@ -102,13 +130,10 @@ class LocalProducers::Port final : public ProducerPort {
         if (fds.size() != 1) {
             return protocol_error(Type::buffer_create, "BUFFER_CREATE brings one descriptor");
         }
-        const auto status = check_memory_file(fds[0].get(), message->offset, message->size);
-        if (!status) return protocol_error(Type::buffer_create, status.error().text);
-        auto memory = std::make_shared<BufferMemory>();
-        memory->files.push_back(std::make_shared<const UniqueFd>(std::move(fds[0])));
-        memory->runs.push_back({0, message->offset, message->size});
-        memory->size = message->size;
-        switch (handler_.buffer_created(*this, message->id, std::move(memory))) {
+        auto memory = local_memory(*message, std::move(fds[0]));
+        if (!memory) return protocol_error(Type::buffer_create, memory.error().text);
+        switch (handler_.buffer_created(*this, message->id,
+                                        std::make_shared<const BufferMemory>(std::move(*memory)))) {
             case Created::ok:
                 return;
             case Created::exists:

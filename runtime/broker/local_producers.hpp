@@ -15,8 +15,12 @@ namespace vdmabuf::broker {
 
 // Whether `fd` is memory that may be handed on: a memfd that can never shrink under a reader
 // (F_SEAL_SHRINK; else reading it could raise SIGBUS), with `offset` + `size` inside. EINVAL with
-// the reason. dmabufs of a local producer are not taken yet.
+// the reason.
 Status check_memory_file(int fd, std::uint64_t offset, std::uint64_t size);
+
+// What a local producer's BUFFER_CREATE brings: a part of such a memory file, or all of a dmabuf of
+// anybody's. EINVAL with the reason.
+Result<BufferMemory> local_memory(const stream::BufferCreate& message, UniqueFd fd);
 
 // Producers on this kernel: accepts connections on a Unix socket and is the transport
 // (ProducerPort) of each. BUFFER_CREATE and BUFFER_DESTROY are handled here, all else by the

@@ -82,15 +82,36 @@ Result<std::shared_ptr<const UniqueFd>> ReadOnlyFiles::open(
     return std::shared_ptr<const UniqueFd>(std::move(read_only));
 }
 
-Result<ExportedMemory> export_memory(Buffer& buffer, ReadOnlyFiles& files, bool share_vm_memory) {
-    // Place of MemoryKind::dmabuf: a dmabuf of exactly the buffer's pages (udmabuf), which can be
-    // handed out whatever the configuration says of the whole memory, comes before all below.
-    if (buffer.from_vm && !share_vm_memory) {
-        return Error{EACCES,
-                     "the configuration keeps the VM's memory from consumers (share_vm_memory), "
-                     "and there is no udmabuf to give them the buffer alone"};
+Result<ExportedMemory> MemoryExporter::give(Buffer& buffer, bool as_dmabuf) {
+    ExportedMemory exported;
+    exported.kind = consumer::MemoryKind::dmabuf;
+    if (buffer.memory->dmabuf) {
+        if (!as_dmabuf) {
+            return Error{ENOTSUP, "the producer's own dmabuf, which cannot be had in another way"};
+        }
+        exported.fds.push_back(buffer.memory->dmabuf);
+        return exported;
     }
-    return export_runs(buffer, files);
+    std::string reason;
+    if (as_dmabuf && !buffer.udmabuf) {
+        auto made = udmabuf_.create(*buffer.memory);
+        if (made) {
+            buffer.udmabuf = std::make_shared<const UniqueFd>(std::move(*made));
+        } else {
+            reason = made.error().text;
+        }
+    }
+    if (as_dmabuf && buffer.udmabuf) {
+        exported.fds.push_back(buffer.udmabuf);
+        return exported;
+    }
+    if (buffer.from_vm && !share_vm_memory_) {
+        const std::string why = reason.empty() ? "the consumer takes no dmabuf" : reason;
+        return Error{EACCES, "share_vm_memory is off; " + why};
+    }
+    auto runs = export_runs(buffer, files_);
+    if (runs) runs->reason = std::move(reason);
+    return runs;
 }
 
 }  // namespace vdmabuf::broker

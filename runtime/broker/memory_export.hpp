@@ -9,6 +9,7 @@
 
 #include "runtime/broker/quota.hpp"
 #include "runtime/broker/socket_channel.hpp"
+#include "runtime/broker/udmabuf.hpp"
 #include "runtime/common/buffer_memory.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/result.hpp"
@@ -31,13 +32,16 @@ class ReadOnlyFiles {
     std::size_t purge_at_ = 16;
 };
 
-// A buffer and what it takes of its VM's quota, for as long as anybody has use for its pages.
+// A buffer and what it takes of its VM's quota, for as long as anybody has use for its pages. Made
+// by HeldBuffers.
 struct Buffer {
     std::shared_ptr<const BufferMemory> memory;
     bool from_vm = false;
     Quota::Share count;
     Quota::Share bytes;
-    std::vector<std::shared_ptr<const UniqueFd>> read_only;  // kept open from the first export on
+    // Made at first need, and kept: a dmabuf of exactly these pages, and the files of the runs.
+    std::shared_ptr<const UniqueFd> udmabuf;
+    std::vector<std::shared_ptr<const UniqueFd>> read_only;
 };
 
 // A buffer's memory as a consumer gets it: descriptors of an IMAGE, and its fields about them.
@@ -49,7 +53,23 @@ struct ExportedMemory {
     std::string reason;  // why it is no dmabuf; empty if it is, or if none was wanted
 };
 
-// EACCES when the configuration forbids it, else what the system says; the text is for people.
-Result<ExportedMemory> export_memory(Buffer& buffer, ReadOnlyFiles& files, bool share_vm_memory);
+// Gives buffers to consumers, by the best way that both sides know.
+class MemoryExporter {
+  public:
+    explicit MemoryExporter(bool share_vm_memory, Udmabuf udmabuf = Udmabuf())
+        : share_vm_memory_(share_vm_memory), udmabuf_(std::move(udmabuf)) {}
+
+    // EACCES when the configuration forbids what is left, ENOTSUP when only a dmabuf would do, else
+    // what the system says; the text is for people.
+    Result<ExportedMemory> give(Buffer& buffer, bool as_dmabuf);
+
+    // Whether pages of a VM can become dmabufs here; nobody can use tiled images without.
+    bool makes_dmabufs() { return udmabuf_.usable(); }
+
+  private:
+    const bool share_vm_memory_;
+    Udmabuf udmabuf_;
+    ReadOnlyFiles files_;
+};
 
 }  // namespace vdmabuf::broker

@@ -58,6 +58,9 @@ class PortHandler {
     virtual bool opened(ProducerPort& port, const ProducerInfo& info) = 0;
     // A message of 1 .. stream::kMaxMessage bytes, copied out of the producer's reach.
     virtual void message(ProducerPort& port, std::span<const std::byte> bytes) = 0;
+    // A PRESENT with a sync_file: the frame is complete when that has signalled. Transports whose
+    // other side waits for the fence (a guest's driver) never call this.
+    virtual void present(ProducerPort& port, std::span<const std::byte> bytes, UniqueFd fence) = 0;
     // The broker keeps a reference to `memory` while it, or a consumer, has use for it, and for a
     // while after buffer_destroyed(): the transport sees that the last one has let go by the end of
     // the object (a deleter, which runs on the loop's thread and must not call back into here).

@@ -83,7 +83,7 @@ Created ProducerSession::buffer_created(const stream::BufferId& id,
         return Created::quota;
     }
     refused_buffers_.erase(id);
-    auto buffer = std::make_shared<Buffer>();
+    auto buffer = router_.make_buffer();
     buffer->memory = std::move(memory);
     buffer->from_vm = !info_.vm.empty();
     buffer->count = std::move(*count);
@@ -160,7 +160,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
     welcome.version = *common_version(*theirs, kOurs);
     welcome.features = raw::kFeatureRaw;
     welcome.max_streams = quota_->streams_per_connection();
-    told_formats_ = router_.formats();
+    told_formats_ = formats();
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
     std::copy(told_formats_.begin(), told_formats_.end(), welcome.formats);
     send(stream::bytes_of(welcome));
@@ -172,8 +172,8 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
 void ProducerSession::formats_changed() {
     // Before HELLO, and where the list went back to what it was, there is nothing to tell.
-    if (!greeted_ || same_formats(told_formats_, router_.formats())) return;
-    told_formats_ = router_.formats();
+    if (!greeted_ || same_formats(told_formats_, formats())) return;
+    told_formats_ = formats();
     auto message = stream::make<stream::Formats>();
     message.format_count = static_cast<std::uint32_t>(told_formats_.size());
     std::copy(told_formats_.begin(), told_formats_.end(), message.formats);
@@ -230,7 +230,7 @@ void ProducerSession::on(const stream::StreamCreate& message) {
     info.height = message.height;
     Entry entry;
     entry.stream = &router_.add_stream(*this, message.stream, std::move(info));
-    streams_.emplace(message.stream, entry);
+    streams_.emplace(message.stream, std::move(entry));
     ++live_streams_;
 }
 
@@ -279,13 +279,38 @@ void ProducerSession::on(const stream::StreamImage& message) {
     router_.add_image(*entry->stream, std::move(image));
 }
 
-void ProducerSession::on(const stream::Present& message) {
-    const std::uint64_t received = now_ns();
+void ProducerSession::present(std::span<const std::byte> bytes, UniqueFd fence) {
+    if (failed_) return;
+    const auto message = stream::decode<stream::Present>(bytes);
+    if (!message) return fail(ErrorCode::protocol, Type::present, message.error().text);
+    if (!greeted_) return fail(ErrorCode::protocol, Type::present, "the first message is HELLO");
+    take_frame(*message, std::move(fence));
+}
+
+// Frames of a stream become its newest in their order, each when its fence has signalled.
+void ProducerSession::take_frame(const stream::Present& message, UniqueFd fence) {
     Entry* entry = entry_of(message.stream, Type::present);
     if (!entry) return;
     if (!entry->stream || (entry->refused_slots >> message.slot & 1)) {
         return release_refused(message);
     }
+    const bool waits = fence || (entry->fences && !entry->fences->empty());
+    if (!waits) return present_now(message.stream, message);
+    if (!entry->fences) {
+        entry->fences = std::make_unique<FenceQueue>(
+            router_.loop(), waiting_fences_,
+            [this](const stream::Present& ready) { present_now(ready.stream, ready); });
+    }
+    if (entry->fences->add(message, std::move(fence))) return;
+    over_quota(Type::present, "no more than " + std::to_string(FenceQueue::kMaxWaiting) +
+                                  " frames of one connection wait for their fences");
+    release_refused(message);
+}
+
+void ProducerSession::present_now(std::uint32_t number, const stream::Present& message) {
+    const std::uint64_t received = now_ns();
+    Entry* entry = entry_of(number, Type::present);
+    if (!entry || !entry->stream) return;
     if (const auto status = entry->stream->present(message, received); !status) {
         return fail(ErrorCode::protocol, Type::present, status.error().text);
     }
@@ -317,6 +342,7 @@ void ProducerSession::on(const stream::StreamImageGone& message) {
     if (!entry->stream->has_image(message.slot)) {
         return fail(ErrorCode::protocol, Type::stream_image_gone, "the slot has no image");
     }
+    if (entry->fences) entry->fences->withdraw(message.slot);
     router_.remove_image(*entry->stream, message.slot);
 }
 

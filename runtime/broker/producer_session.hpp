@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "runtime/broker/clock_offset.hpp"
+#include "runtime/broker/fence_queue.hpp"
 #include "runtime/broker/producer_port.hpp"
 #include "runtime/broker/quota.hpp"
 #include "runtime/broker/raw_producer.hpp"
@@ -36,6 +37,7 @@ class ProducerSession final : public ProducerLink {
 
     // As the calls of PortHandler.
     void message(std::span<const std::byte> bytes);
+    void present(std::span<const std::byte> bytes, UniqueFd fence);
     Created buffer_created(const stream::BufferId& id, std::shared_ptr<const BufferMemory> memory);
     bool buffer_destroyed(const stream::BufferId& id);
 
@@ -49,6 +51,7 @@ class ProducerSession final : public ProducerLink {
     struct Entry {
         Stream* stream = nullptr;  // nullptr: refused
         std::uint64_t refused_slots = 0;
+        std::unique_ptr<FenceQueue> fences;  // from the first frame on that came with one
     };
     static constexpr std::size_t kMaxRefused = 1024;
 
@@ -57,16 +60,19 @@ class ProducerSession final : public ProducerLink {
     void on_hello(std::span<const std::byte> bytes);
     void on(const stream::StreamCreate& message);
     void on(const stream::StreamImage& message);
-    void on(const stream::Present& message);
+    void on(const stream::Present& message) { take_frame(message, UniqueFd()); }
     void on(const stream::StreamImageGone& message);
     void on(const stream::StreamTitle& message);
     void on(const stream::StreamDestroy& message);
     void on(const stream::Pong& message);
 
+    const FormatList& formats() { return router_.formats(!info_.vm.empty()); }
     // Counts a message that consumers are told of. False: there were too many, and this is the end.
     bool may_change(stream::Type request);
     RawProducer::Host raw_host();
     Entry* entry_of(std::uint32_t number, stream::Type request);
+    void take_frame(const stream::Present& message, UniqueFd fence);
+    void present_now(std::uint32_t stream, const stream::Present& message);
     void release_refused(const stream::Present& message);
     void remove_streams();
     void send_error(stream::ErrorCode code, stream::Type request, const std::string& text);
@@ -87,6 +93,7 @@ class ProducerSession final : public ProducerLink {
     std::string app_;
     std::unordered_map<std::uint32_t, Entry> streams_;
     std::size_t live_streams_ = 0;
+    std::size_t waiting_fences_ = 0;  // of all streams
     std::map<stream::BufferId, std::shared_ptr<Buffer>> buffers_;
     std::set<stream::BufferId> refused_buffers_;
     FormatList told_formats_;

@@ -115,8 +115,8 @@ Result<ExportedMemory> Router::export_image(Image& image, bool as_dmabuf) {
     return export_buffer(*image.buffer, as_dmabuf);
 }
 
-Result<ExportedMemory> Router::export_buffer(Buffer& buffer, bool /*as_dmabuf*/) {
-    return export_memory(buffer, read_only_files_, share_vm_memory_);
+Result<ExportedMemory> Router::export_buffer(Buffer& buffer, bool as_dmabuf) {
+    return exporter_.give(buffer, as_dmabuf);
 }
 
 void Router::send_to(unsigned consumer, std::span<const std::byte> message) {

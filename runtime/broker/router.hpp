@@ -11,6 +11,7 @@
 
 #include "runtime/broker/broker.hpp"
 #include "runtime/broker/format_list.hpp"
+#include "runtime/broker/held_buffers.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/raw_buffers.hpp"
 #include "runtime/broker/stream.hpp"
@@ -36,8 +37,11 @@ class Router {
     // ---- producers
     void add_producer(ProducerLink& producer) { producers_.push_back(&producer); }
     void remove_producer(ProducerLink& producer) { std::erase(producers_, &producer); }
-    // What a producer may render now.
-    const FormatList& formats() const { return formats_.list(); }
+    std::shared_ptr<Buffer> make_buffer() { return held_buffers_.make(); }
+    // What a producer may render now. Of a VM's pages only a udmabuf can bring more than LINEAR.
+    const FormatList& formats(bool from_vm) {
+        return from_vm && !exporter_.makes_dmabufs() ? formats_.linear() : formats_.list();
+    }
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
     void tell_title(Stream& stream);
@@ -69,13 +73,13 @@ class Router {
     static constexpr std::uint64_t kFormatsNs = 20'000'000;
 
     explicit Router(EventLoop& loop, bool share_vm_memory)
-        : loop_(loop), share_vm_memory_(share_vm_memory) {}
+        : loop_(loop), exporter_(share_vm_memory), held_buffers_(loop) {}
     void on_wake();
     void formats_changed();
 
     EventLoop& loop_;
-    const bool share_vm_memory_;
-    ReadOnlyFiles read_only_files_;
+    MemoryExporter exporter_;
+    HeldBuffers held_buffers_;
     RawBuffers raw_buffers_{
         [this](Buffer& buffer, bool as_dmabuf) { return export_buffer(buffer, as_dmabuf); }};
     std::unique_ptr<WakeTimer> timer_;

@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/consumer/implicit_fence.hpp"
 
-#include <linux/dma-buf.h>
 #include <poll.h>
-#include <sys/ioctl.h>
+
+#include <utility>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/common/sync_file.hpp"
 #include "runtime/consumer/gpu/result.hpp"
 
 namespace vdmabuf::consumer {
-namespace {
-
-bool has_signalled(const UniqueFd& sync_file) {
-    pollfd asked{sync_file.get(), POLLIN, 0};
-    return ::poll(&asked, 1, 0) == 1;
-}
-
-}  // namespace
 
 UniqueFd writers_of(int dmabuf) {
-    dma_buf_export_sync_file request{};
-    request.flags = DMA_BUF_SYNC_READ;
-    request.fd = -1;
-    if (dmabuf < 0 || ::ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &request) != 0) return {};
-    UniqueFd sync_file(request.fd);
-    if (has_signalled(sync_file)) sync_file.reset();
-    return sync_file;
+    auto sync_file = implicit_fence(dmabuf);
+    if (!sync_file || has_signalled(sync_file->get())) return {};
+    return std::move(*sync_file);
 }
 
 Status wait_for(const UniqueFd& sync_file, std::uint64_t timeout_ns) {
@@ -33,7 +22,7 @@ Status wait_for(const UniqueFd& sync_file, std::uint64_t timeout_ns) {
     const std::uint64_t end = now_ns() + timeout_ns;
     for (;;) {
         const std::uint64_t now = now_ns();
-        if (has_signalled(sync_file)) return {};
+        if (has_signalled(sync_file.get())) return {};
         if (now >= end) return Error{ETIMEDOUT, "the producer's driver does not finish"};
         pollfd asked{sync_file.get(), POLLIN, 0};
         const int ms = static_cast<int>((end - now) / kNsPerMs) + 1;

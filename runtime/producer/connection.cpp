@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <new>
 #include <system_error>
 
+#include "runtime/common/dmabuf.hpp"
 #include "runtime/common/log.hpp"
 #include "runtime/producer/core.hpp"
 
@@ -102,6 +104,28 @@ Result<std::shared_ptr<Buffer>> Connection::alloc(std::uint64_t size) {
     return core_->transport->alloc(size);
 }
 
+Result<std::shared_ptr<Buffer>> Connection::import(UniqueFd dmabuf, std::uint64_t size, bool map) {
+    if (core_->fork_guard.in_child()) return Error{ECHILD, "in a child of fork(2)"};
+    const auto whole = dmabuf_size(dmabuf.get());
+    if (!whole) return whole.error();
+    if (*whole < size || *whole == 0 || *whole % 4096 != 0) {
+        return Error{EINVAL, "a dmabuf of " + std::to_string(*whole) + " bytes, " +
+                                 std::to_string(size) + " are needed"};
+    }
+    auto buffer = std::make_shared<Buffer>();
+    if (map) {
+        void* address =
+            ::mmap(nullptr, *whole, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf.get(), 0);
+        if (address == MAP_FAILED) return system_error("mmap of a dmabuf");
+        buffer->mapping = Mapping(address, *whole);
+        ::madvise(address, *whole, MADV_DONTFORK);
+    }
+    buffer->fd = std::move(dmabuf);
+    buffer->size = *whole;
+    buffer->is_dmabuf = true;
+    return buffer;
+}
+
 std::vector<stream::FormatModifier> Connection::formats() const {
     if (core_->fork_guard.in_child()) return {};
     const std::lock_guard lock(core_->formats_mutex);
@@ -110,10 +134,6 @@ std::vector<stream::FormatModifier> Connection::formats() const {
 
 std::uint64_t Connection::formats_version() const noexcept {
     return core_->formats_version;
-}
-
-bool Connection::takes_fences() const {
-    return core_->transport->takes_fences();
 }
 
 bool Connection::usable() const {
@@ -371,6 +391,7 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
                         // Of an image before this one in the slot, or released here already.
                         if (!slot.held || slot.present.serial != message->serial) return;
                         slot.held = false;
+                        slot.fence.reset();
                         --state.held_count;
                         listener = slot.listener;
                     }
@@ -465,7 +486,8 @@ void Connection::Core::announce() {
             }
             if (newest) {
                 newest->sent =
-                    newest->told && transport->send(stream::bytes_of(newest->present), {}) == 0;
+                    newest->told && transport->send(stream::bytes_of(newest->present),
+                                                    fence_of_present(newest->fence.get())) == 0;
                 newest->held_since_ns = now_ns();
                 state->unsent = !newest->sent;
             }
@@ -559,11 +581,13 @@ void Connection::Core::release_older(std::uint64_t min_age_ns) {
                 if (pacing && oldest->sent && now - oldest->held_since_ns < min_age_ns) break;
                 state->paced_ns = now;
                 oldest->held = false;
+                oldest->fence.reset();
                 --state->held_count;
                 releases.push_back({state, oldest->present.slot, oldest->present.serial});
             }
             if (newest && state->unsent && newest->told) {
-                newest->sent = transport->send(stream::bytes_of(newest->present), {}) == 0;
+                newest->sent = transport->send(stream::bytes_of(newest->present),
+                                               fence_of_present(newest->fence.get())) == 0;
             }
             // An image that the host does not have can only be released, by the next frame.
             state->unsent = false;

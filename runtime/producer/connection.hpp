@@ -61,7 +61,10 @@ struct FrameInfo {
     std::uint64_t called_ns = 0;    // CLOCK_MONOTONIC
     std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known; with in_fence: ignored
     std::uint64_t cpu_copied_bytes = 0;
-    int in_fence = -1;  // sync_file that signals when the frame is complete, borrowed; -1: complete
+    // sync_file that signals when the frame is complete, borrowed; -1: it is complete. The frame is
+    // shown when it has signalled (with an error too), and later frames of the window after it.
+    // For drivers that know implicit fences only: implicit_fence() (runtime/common/sync_file.hpp).
+    int in_fence = -1;
     std::span<const stream::Rect> damage;  // empty: everything; more than kMaxDamage: the union
 };
 
@@ -117,15 +120,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     Result<std::shared_ptr<Buffer>> alloc(std::uint64_t size);
 
+    // Makes a buffer of all of a dmabuf that another driver has exported. In a guest, set_image()
+    // fails where the driver cannot share it: only system memory can be (EOPNOTSUPP). EINVAL when
+    // it is no dmabuf, or smaller than `size` bytes. `map`: for reading and writing, or an error.
+    Result<std::shared_ptr<Buffer>> import(UniqueFd dmabuf, std::uint64_t size, bool map = false);
+
     // What the host's consumers import, as of now: LINEAR of every format, then what all of them
     // take as dmabufs, best first. Any thread.
     std::vector<stream::FormatModifier> formats() const;
     // Changes whenever formats() does. An image with a modifier that has left the list stays
     // unseen by some consumer.
     std::uint64_t formats_version() const noexcept;
-
-    // Frames may have an in_fence without anybody waiting for it on this side.
-    bool takes_fences() const;
 
     // False once the broker refused the connection for good, or in a child of fork(2).
     bool usable() const;

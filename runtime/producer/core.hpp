@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -31,6 +32,11 @@ struct SharedBuffer {
     std::optional<stream::BufferId> id;  // empty while the host is away
 };
 
+// How the fence of a PRESENT goes along with it; -1: there is none.
+inline Transport::InFence fence_of_present(int fd) {
+    return {fd, offsetof(stream::Present, gpu_done_ns), offsetof(stream::Present, sent_ns)};
+}
+
 struct Slot {
     bool reserved = false;
     bool bound = false;  // has an image
@@ -42,6 +48,7 @@ struct Slot {
     std::shared_ptr<SharedBuffer> memory;
     StreamListener* listener = nullptr;
     stream::Present present{};  // the last one
+    UniqueFd fence;             // its in_fence, while it is held: it may have to be sent again
 };
 
 struct Stream::State {

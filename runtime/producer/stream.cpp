@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <poll.h>
+#include <fcntl.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <new>
 
 #include "runtime/common/log.hpp"
@@ -127,17 +126,6 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
     State& state = *state_;
     Connection::Core& core = *state.core;
     if (core.fork_guard.in_child() || frame.slot >= stream::kMaxSlots) return 0;
-    Transport::InFence fence;
-    std::uint64_t gpu_done_ns = frame.gpu_done_ns;
-    if (frame.in_fence >= 0 && core.transport->takes_fences()) {
-        fence = {frame.in_fence, offsetof(stream::Present, gpu_done_ns),
-                 offsetof(stream::Present, sent_ns)};
-    } else if (frame.in_fence >= 0) {
-        // Bounded: a GPU that hangs must not take the app with it.
-        pollfd wait{frame.in_fence, POLLIN, 0};
-        ::poll(&wait, 1, 1000);
-        gpu_done_ns = now_ns();
-    }
     bool watch = false;
     std::uint64_t serial = 0;
     {
@@ -154,7 +142,7 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
         message.mode = static_cast<std::uint32_t>(frame.mode);
         message.target_ns = frame.target_ns;
         message.called_ns = frame.called_ns;
-        message.gpu_done_ns = gpu_done_ns;
+        message.gpu_done_ns = frame.gpu_done_ns;
         message.cpu_copied_bytes = frame.cpu_copied_bytes;
         fill_damage(message, frame.damage);
         message.sent_ns = now_ns();
@@ -162,8 +150,10 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
         slot.held = true;
         slot.held_since_ns = message.sent_ns;
         slot.sent = false;
+        slot.fence.reset(frame.in_fence >= 0 ? ::fcntl(frame.in_fence, F_DUPFD_CLOEXEC, 0) : -1);
         if (state.announced && slot.told) {
-            slot.sent = core.transport->send(stream::bytes_of(message), fence) == 0;
+            slot.sent = core.transport->send(stream::bytes_of(message),
+                                             fence_of_present(frame.in_fence)) == 0;
         }
         state.unsent |= state.announced && !slot.sent;
         watch = state.held_count > 1 || !slot.sent;

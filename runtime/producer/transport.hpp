@@ -53,7 +53,7 @@ class Transport {
     // Sends without waiting. 0, or an errno value: EAGAIN (full), ESTALE (resync comes), else the
     // connection is lost. Does not allocate.
     virtual int send(std::span<const std::byte> message, InFence fence) noexcept = 0;
-    // Whether send() takes a fence; else its caller waits for it.
+    // Whether every message may have a fence; else PRESENT alone.
     virtual bool takes_fences() const = 0;
     // For messages that set things up: as send(), but waits up to a second for room.
     virtual int send_waiting(std::span<const std::byte> message) noexcept = 0;

@@ -30,7 +30,7 @@ TEST(ImageLayoutTest, EveryFormatOfWelcomeIsTaken) {
         {"XR24", 0x34325258, 4}, {"AR24", 0x34325241, 4}, {"XB24", 0x34324258, 4},
         {"AB24", 0x34324241, 4}, {"AR30", 0x30335241, 4}, {"AB30", 0x30334241, 4},
         {"XR30", 0x30335258, 4}, {"XB30", 0x30334258, 4}, {"AB4H", 0x48344241, 8},
-        {"RG16", 0x36314752, 2},
+        {"XB4H", 0x48344258, 8}, {"RG16", 0x36314752, 2},
     };
     EXPECT_EQ(known_formats().size(), std::size(all));
     for (const Known& format : all) {

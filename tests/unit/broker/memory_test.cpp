@@ -76,8 +76,8 @@ TEST(ExportMemoryTest, TheRunTableSaysWhereThePagesAre) {
     auto a = shared(memfd(8 * kPage, 0));
     auto b = shared(memfd(8 * kPage, 0));
     auto buffer = buffer_of({a, b}, {{1, kPage, 2 * kPage}, {0, 0, kPage}, {1, 5 * kPage, kPage}});
-    ReadOnlyFiles files;
-    const auto exported = export_memory(buffer, files, true);
+    MemoryExporter exporter(true);
+    const auto exported = exporter.give(buffer, false);
     ASSERT_TRUE(exported);
     EXPECT_EQ(exported->kind, consumer::MemoryKind::runs);
     EXPECT_EQ(exported->run_count, 3u);
@@ -97,8 +97,8 @@ TEST(ExportMemoryTest, TheRunTableSaysWhereThePagesAre) {
 TEST(ExportMemoryTest, NeitherTheTableNorThePagesCanBeWritten) {
     auto source = shared(memfd(kPage, 0));
     auto buffer = buffer_of({source}, {{0, 0, kPage}});
-    ReadOnlyFiles files;
-    const auto exported = export_memory(buffer, files, true);
+    MemoryExporter exporter(true);
+    const auto exported = exporter.give(buffer, false);
     ASSERT_TRUE(exported);
     const int table = exported->fds[0]->get();
     const int pages = exported->fds[1]->get();
@@ -120,14 +120,14 @@ TEST(ExportMemoryTest, NeitherTheTableNorThePagesCanBeWritten) {
 
 TEST(ExportMemoryTest, OneDescriptorForAFileClosedWithItsLastBuffer) {
     auto source = shared(memfd(4 * kPage, 0));
-    ReadOnlyFiles files;
+    MemoryExporter exporter(true);
     std::weak_ptr<const UniqueFd> read_only;
     {
         auto first = buffer_of({source}, {{0, 0, kPage}});
         auto second = buffer_of({source}, {{0, kPage, kPage}});
-        const auto a = export_memory(first, files, true);
-        const auto b = export_memory(second, files, true);
-        const auto c = export_memory(first, files, true);
+        const auto a = exporter.give(first, false);
+        const auto b = exporter.give(second, false);
+        const auto c = exporter.give(first, false);
         ASSERT_TRUE(a && b && c);
         EXPECT_EQ(a->fds[1], b->fds[1]);
         EXPECT_EQ(a->fds[1], c->fds[1]);
@@ -140,22 +140,61 @@ TEST(ExportMemoryTest, OneDescriptorForAFileClosedWithItsLastBuffer) {
 TEST(ExportMemoryTest, ForgottenFilesDoNotPileUp) {
     ReadOnlyFiles files;
     for (int i = 0; i < 200; ++i) {
-        auto buffer = buffer_of({shared(memfd(kPage, 0))}, {{0, 0, kPage}});
-        ASSERT_TRUE(export_memory(buffer, files, true));
+        ASSERT_TRUE(files.open(shared(memfd(kPage, 0))));
     }
     EXPECT_LE(files.size(), 32u);
 }
 
+// A driver that is not there.
+Udmabuf no_driver() {
+    return Udmabuf("/nonexistent/udmabuf");
+}
+
 TEST(ExportMemoryTest, TheConfigurationMayKeepAVmsMemory) {
     auto buffer = buffer_of({shared(memfd(kPage, 0))}, {{0, 0, kPage}});
-    ReadOnlyFiles files;
-    EXPECT_TRUE(export_memory(buffer, files, false)) << "not of a VM";
+    MemoryExporter keeps(false, no_driver());
+    EXPECT_TRUE(keeps.give(buffer, false)) << "not of a VM";
     buffer.from_vm = true;
-    const auto refused = export_memory(buffer, files, false);
+    for (const bool as_dmabuf : {false, true}) {
+        const auto refused = keeps.give(buffer, as_dmabuf);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, EACCES);
+        EXPECT_NE(refused.error().text.find("share_vm_memory"), std::string::npos);
+    }
+    MemoryExporter gives(true, no_driver());
+    EXPECT_TRUE(gives.give(buffer, false));
+}
+
+TEST(ExportMemoryTest, WithoutADmabufTheReasonGoesAlong) {
+    auto buffer = buffer_of({shared(memfd(kPage, 0))}, {{0, 0, kPage}});
+    MemoryExporter exporter(true, no_driver());
+    EXPECT_FALSE(exporter.makes_dmabufs());
+    const auto wanted = exporter.give(buffer, true);
+    ASSERT_TRUE(wanted);
+    EXPECT_EQ(wanted->kind, consumer::MemoryKind::runs);
+    EXPECT_EQ(wanted->reason, "no /nonexistent/udmabuf on this host (CONFIG_UDMABUF)");
+    const auto not_wanted = exporter.give(buffer, false);
+    ASSERT_TRUE(not_wanted);
+    EXPECT_EQ(not_wanted->reason, "");
+}
+
+TEST(ExportMemoryTest, AProducersDmabufIsHandedOnAsItIs) {
+    const auto dmabuf = shared(memfd(kPage, 0));  // what it is, the exporter does not ask
+    auto memory = std::make_shared<BufferMemory>();
+    memory->dmabuf = dmabuf;
+    memory->size = kPage;
+    Buffer buffer;
+    buffer.memory = memory;
+    MemoryExporter exporter(true, no_driver());
+    const auto exported = exporter.give(buffer, true);
+    ASSERT_TRUE(exported);
+    EXPECT_EQ(exported->kind, consumer::MemoryKind::dmabuf);
+    ASSERT_EQ(exported->fds.size(), 1u);
+    EXPECT_EQ(exported->fds[0], dmabuf);
+    EXPECT_EQ(exported->reason, "");
+    const auto refused = exporter.give(buffer, false);
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, EACCES);
-    EXPECT_NE(refused.error().text.find("share_vm_memory"), std::string::npos);
-    EXPECT_TRUE(export_memory(buffer, files, true));
+    EXPECT_EQ(refused.error().code, ENOTSUP);
 }
 
 }  // namespace

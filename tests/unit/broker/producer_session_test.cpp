@@ -57,13 +57,13 @@ TEST_F(ProducerSessionTest, HelloIsAnsweredWithTheFormats) {
     EXPECT_EQ(welcome.version, 1);
     EXPECT_EQ(welcome.max_streams, 7u);
     std::set<std::uint32_t> formats;
-    ASSERT_EQ(welcome.format_count, 10u);
+    ASSERT_EQ(welcome.format_count, 11u);
     for (std::uint32_t i = 0; i < welcome.format_count; ++i) {
         formats.insert(welcome.formats[i].fourcc);
         EXPECT_EQ(welcome.formats[i].modifier, 0u);
     }
     EXPECT_TRUE(formats.contains(fourcc_of("XR24")) && formats.contains(fourcc_of("AB4H")));
-    EXPECT_EQ(formats.size(), 10u);
+    EXPECT_EQ(formats.size(), 11u);
     EXPECT_TRUE(peer->silent()) << "a producer on this kernel needs no PING";
 }
 

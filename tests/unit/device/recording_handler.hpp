@@ -24,6 +24,9 @@ class RecordingHandler final : public broker::PortHandler {
         messages.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         if (on_message) on_message(port, messages.back());
     }
+    void present(broker::ProducerPort& port, std::span<const std::byte> bytes, UniqueFd) override {
+        message(port, bytes);
+    }
     broker::Created buffer_created(broker::ProducerPort& port, const stream::BufferId& id,
                                    std::shared_ptr<const BufferMemory> memory) override {
         if (created == broker::Created::ok) buffers[{&port, id}] = std::move(memory);

@@ -12,8 +12,8 @@ X11Surface::X11Surface(std::shared_ptr<producer::Connection> connection, const X
     : Surface(std::move(connection), true), xcb_(xcb), app_(app), window_(window) {}
 
 X11Surface::~X11Surface() {
+    end_stream();  // on_close() asks the watched window
     watched_.reset();
-    end_stream();
 }
 
 void X11Surface::watch(std::shared_ptr<X11Watcher> watcher) {
@@ -53,6 +53,10 @@ bool X11Surface::lost() const noexcept {
 
 std::string X11Surface::title() {
     return watcher_ ? watcher_->title(window_) : std::string();
+}
+
+void X11Surface::on_close() {
+    if (watched_) watched_->ask_to_close();
 }
 
 void adopt_x11_surface(Instance& instance, VkSurfaceKHR handle, const Xcb* xcb,

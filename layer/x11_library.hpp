@@ -27,7 +27,8 @@ namespace vdmabuf::layer {
     X(intern_atom)                      \
     X(intern_atom_reply)                \
     X(query_tree)                       \
-    X(query_tree_reply)
+    X(query_tree_reply)                 \
+    X(send_event)
 
 struct Xcb {
 #define X(name) decltype(&::xcb_##name) name = nullptr;

@@ -51,6 +51,11 @@ void X11Window::note_lost() {
     if (!lost_.exchange(true, std::memory_order_acq_rel) && events_.lost) events_.lost();
 }
 
+void X11Window::ask_to_close() noexcept {
+    close_asked_.store(true, std::memory_order_release);
+    watcher_->kick();
+}
+
 std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     const Xcb* xcb = Xcb::get();
     if (!xcb) return nullptr;
@@ -64,6 +69,8 @@ std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     watcher->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!watcher->wake_) return nullptr;
     watcher->net_wm_name_ = watcher->atom("_NET_WM_NAME");
+    watcher->wm_protocols_ = watcher->atom("WM_PROTOCOLS");
+    watcher->wm_delete_window_ = watcher->atom("WM_DELETE_WINDOW");
     watcher->thread_ = Thread("vdmabuf-x11", [self = watcher.get()] { self->run(); });
     return watcher;
 }
@@ -118,6 +125,7 @@ void X11Watcher::kick() noexcept {
 void X11Watcher::run() {
     pollfd fds[] = {{xcb_.get_file_descriptor(connection_), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     while (!stop_.load(std::memory_order_acquire)) {
+        close_windows();
         if (!take_events()) return;
         if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
         eventfd_t count = 0;
@@ -171,6 +179,59 @@ void X11Watcher::handle(const xcb_generic_event_t& event) {
     }
 }
 
+// ICCCM 4.2.8.1. To the nearest window around ours that wants to be told: what is presented to may
+// be a child of the program's window.
+void X11Watcher::close_windows() {
+    std::vector<xcb_window_t> asked;
+    {
+        const std::lock_guard lock(mutex_);
+        for (X11Window* window : windows_) {
+            if (window->close_asked_.exchange(false, std::memory_order_acq_rel)) {
+                asked.push_back(window->id_);
+            }
+        }
+    }
+    for (xcb_window_t window : asked) {
+        for (int depth = 0; depth < kMaxDepth && window != XCB_WINDOW_NONE; ++depth) {
+            if (takes_delete(window)) break;
+            window = parent_of(window);
+        }
+        if (window == XCB_WINDOW_NONE) {
+            LOG_INFO("a window that shall close does not take WM_DELETE_WINDOW");
+            continue;
+        }
+        xcb_client_message_event_t event{};
+        event.response_type = XCB_CLIENT_MESSAGE;
+        event.format = 32;
+        event.window = window;
+        event.type = wm_protocols_;
+        event.data.data32[0] = wm_delete_window_;
+        event.data.data32[1] = XCB_CURRENT_TIME;
+        (void)xcb_.send_event(connection_, 0, window, XCB_EVENT_MASK_NO_EVENT,
+                              reinterpret_cast<const char*>(&event));
+        (void)xcb_.flush(connection_);
+    }
+}
+
+bool X11Watcher::takes_delete(xcb_window_t window) {
+    constexpr std::uint32_t kMost = 32;
+    if (wm_protocols_ == XCB_ATOM_NONE || wm_delete_window_ == XCB_ATOM_NONE) return false;
+    const auto ask =
+        xcb_.get_property(connection_, 0, window, wm_protocols_, XCB_ATOM_ATOM, 0, kMost);
+    const Reply<xcb_get_property_reply_t> reply(xcb_.get_property_reply(connection_, ask, nullptr));
+    if (!reply || reply->format != 32) return false;
+    const auto* atoms = static_cast<const xcb_atom_t*>(xcb_.get_property_value(reply.get()));
+    const auto* end = atoms + xcb_.get_property_value_length(reply.get()) / 4;
+    return std::find(atoms, end, wm_delete_window_) != end;
+}
+
+xcb_window_t X11Watcher::parent_of(xcb_window_t window) {
+    const auto ask = xcb_.query_tree(connection_, window);
+    const Reply<xcb_query_tree_reply_t> tree(xcb_.query_tree_reply(connection_, ask, nullptr));
+    return tree && tree->parent != tree->root ? tree->parent
+                                              : static_cast<xcb_window_t>(XCB_WINDOW_NONE);
+}
+
 xcb_atom_t X11Watcher::atom(const char* name) {
     const auto ask =
         xcb_.intern_atom(connection_, 0, static_cast<std::uint16_t>(std::strlen(name)), name);
@@ -194,10 +255,7 @@ std::string X11Watcher::title(xcb_window_t window) {
         found = text_property(window, net_wm_name_);
         if (found.empty()) found = text_property(window, XCB_ATOM_WM_NAME);
         if (!found.empty()) break;
-        const auto ask = xcb_.query_tree(connection_, window);
-        const Reply<xcb_query_tree_reply_t> tree(xcb_.query_tree_reply(connection_, ask, nullptr));
-        if (!tree || tree->parent == tree->root) break;
-        window = tree->parent;
+        window = parent_of(window);
     }
     kick();
     return found;

@@ -36,6 +36,8 @@ class X11Window {
 
     VkExtent2D extent() const noexcept;
     bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+    // As a window manager does it when somebody clicks on the cross. Does not wait for the server.
+    void ask_to_close() noexcept;
 
   private:
     friend class X11Watcher;
@@ -48,6 +50,7 @@ class X11Window {
     const Events events_;
     std::atomic<std::uint64_t> extent_{0};  // width in the high half; 0: not known yet
     std::atomic<bool> lost_{false};
+    std::atomic<bool> close_asked_{false};
 };
 
 class X11Watcher {
@@ -72,6 +75,9 @@ class X11Watcher {
     void run();
     void handle(const xcb_generic_event_t& event);
     bool take_events();
+    void close_windows();
+    bool takes_delete(xcb_window_t window);
+    xcb_window_t parent_of(xcb_window_t window);  // none: the root window's child
     // Events that came while somebody waited for a reply lie in xcb's queue, and the thread sleeps
     // on a socket that has nothing more to read.
     void kick() noexcept;
@@ -81,6 +87,8 @@ class X11Watcher {
     const Xcb& xcb_;
     xcb_connection_t* const connection_;
     xcb_atom_t net_wm_name_ = XCB_ATOM_NONE;
+    xcb_atom_t wm_protocols_ = XCB_ATOM_NONE;
+    xcb_atom_t wm_delete_window_ = XCB_ATOM_NONE;
     UniqueFd wake_;
     std::atomic<bool> stop_{false};
     std::atomic<bool> broken_{false};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "tests/layer/support/fixture.hpp"
@@ -172,6 +173,53 @@ TEST_F(SurfaceTest, NamesOfObjectsWithoutADriverThatKeepsThem) {
     info.objectHandle = reinterpret_cast<std::uintptr_t>(app.queue);
     info.pObjectName = "the queue";
     EXPECT_EQ(set_name(app.device, &info), VK_SUCCESS);
+}
+
+// Somebody closes the window on the host: the program is asked as a window manager would ask.
+TEST_F(SurfaceTest, CloseOnTheHostReachesTheProgram) {
+    XWindow window(x.display(), kWidth, kHeight);
+    window.take_delete();
+    // Wine presents to a child of the window that the user knows.
+    const xcb_window_t child = window.make_child(kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window.connection(), child);
+    Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    EXPECT_TRUE(host().wait_streams(1));
+    EXPECT_FALSE(window.asked_to_close());
+    host().close_streams();
+    bool asked = false;
+    for (int i = 0; i < 500 && !asked; ++i) {
+        asked = window.asked_to_close();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(asked);
+    // It is the program's to decide: nothing else happens.
+    EXPECT_EQ(swap.show(5), VK_SUCCESS);
+    expect_picture(5);
+}
+
+// Wine again: surfaces of children that are not mapped, in parents of one pixel.
+TEST_F(SurfaceTest, ChildOfATinyWindowThatIsNotMapped) {
+    XWindow window(x.display(), 1, 1);
+    const xcb_window_t child = window.make_child(kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window.connection(), child);
+    VkSurfaceCapabilitiesKHR caps{};
+    ASSERT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, surface, &caps), VK_SUCCESS);
+    EXPECT_EQ(caps.currentExtent.width, kWidth);
+    Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    host();
+    ASSERT_EQ(swap.show(6), VK_SUCCESS);
+    expect_picture(6);
+    // It goes with its parent.
+    window.destroy();
+    VkResult result = VK_SUCCESS;
+    for (std::uint32_t i = 0; i < 500 && result == VK_SUCCESS; ++i) result = swap.show(i);
+    EXPECT_EQ(result, VK_ERROR_SURFACE_LOST_KHR);
 }
 
 }  // namespace

@@ -113,9 +113,13 @@ VkResult App::create(const AppOptions& options) {
 }
 
 VkSurfaceKHR App::xcb_surface(const XWindow& window) {
+    return xcb_surface(window.connection(), window.id());
+}
+
+VkSurfaceKHR App::xcb_surface(xcb_connection_t* connection, xcb_window_t window) {
     VkXcbSurfaceCreateInfoKHR info{VK_STRUCTURE_TYPE_XCB_SURFACE_CREATE_INFO_KHR};
-    info.connection = window.connection();
-    info.window = window.id();
+    info.connection = connection;
+    info.window = window;
     VkSurfaceKHR surface = VK_NULL_HANDLE;
     const auto create = instance_function<PFN_vkCreateXcbSurfaceKHR>("vkCreateXcbSurfaceKHR");
     if (create(instance, &info, nullptr, &surface) == VK_SUCCESS) surfaces_.push_back(surface);

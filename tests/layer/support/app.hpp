@@ -39,6 +39,7 @@ class App {
     App& operator=(const App&) = delete;
 
     VkSurfaceKHR xcb_surface(const XWindow& window);
+    VkSurfaceKHR xcb_surface(xcb_connection_t* connection, xcb_window_t window);
     VkSurfaceKHR headless_surface();
     void destroy(VkSurfaceKHR surface);  // else at the end
     void destroy_device();               // likewise

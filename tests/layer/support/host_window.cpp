@@ -69,6 +69,17 @@ std::size_t HostWindow::frame_count() {
     return frame_count_;
 }
 
+void HostWindow::close_streams() {
+    std::vector<std::uint64_t> streams;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [stream, title] : titles_) streams.push_back(stream);
+    }
+    loop_->post([this, streams = std::move(streams)] {
+        for (const std::uint64_t stream : streams) client_->close_stream(stream);
+    });
+}
+
 void HostWindow::connected(const consumer::Welcome&) {
     const std::lock_guard lock(mutex_);
     connected_ = true;

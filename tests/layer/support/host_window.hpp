@@ -43,6 +43,7 @@ class HostWindow final : public consumer::ClientListener {
     bool wait_title(const std::string& title, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
+    void close_streams();  // as the cross of a window
 
   private:
     struct Known {

@@ -45,6 +45,41 @@ void XWindow::set_title(const std::string& title) {
     xcb_flush(connection_);
 }
 
+xcb_atom_t XWindow::atom(const char* name) {
+    const auto ask =
+        xcb_intern_atom(connection_, 0, static_cast<std::uint16_t>(std::strlen(name)), name);
+    xcb_intern_atom_reply_t* reply = xcb_intern_atom_reply(connection_, ask, nullptr);
+    const xcb_atom_t found = reply ? reply->atom : static_cast<xcb_atom_t>(XCB_ATOM_NONE);
+    std::free(reply);
+    return found;
+}
+
+void XWindow::take_delete() {
+    const xcb_atom_t wanted = atom("WM_DELETE_WINDOW");
+    xcb_change_property(connection_, XCB_PROP_MODE_REPLACE, window_, atom("WM_PROTOCOLS"),
+                        XCB_ATOM_ATOM, 32, 1, &wanted);
+    xcb_flush(connection_);
+}
+
+bool XWindow::asked_to_close() {
+    bool asked = false;
+    while (xcb_generic_event_t* event = xcb_poll_for_event(connection_)) {
+        const auto* message = reinterpret_cast<const xcb_client_message_event_t*>(event);
+        asked = asked ||
+                ((event->response_type & 0x7f) == XCB_CLIENT_MESSAGE &&
+                 message->window == window_ && message->data.data32[0] == atom("WM_DELETE_WINDOW"));
+        std::free(event);
+    }
+    return asked;
+}
+
+xcb_window_t XWindow::make_child(std::uint16_t width, std::uint16_t height) {
+    const xcb_window_t child = xcb_generate_id(connection_);
+    xcb_create_window(connection_, XCB_COPY_FROM_PARENT, child, window_, 0, 0, width, height, 0,
+                      XCB_WINDOW_CLASS_INPUT_OUTPUT, visual_, 0, nullptr);
+    return child;
+}
+
 std::vector<std::uint32_t> XWindow::pixels(std::uint16_t width, std::uint16_t height) {
     const auto ask =
         xcb_get_image(connection_, XCB_IMAGE_FORMAT_Z_PIXMAP, window_, 0, 0, width, height, ~0u);

@@ -37,10 +37,17 @@ class XWindow {
     void resize(std::uint16_t width, std::uint16_t height);
     void destroy();
     void set_title(const std::string& title);
+    // WM_PROTOCOLS with WM_DELETE_WINDOW, and whether the message has come.
+    void take_delete();
+    bool asked_to_close();
     // Pixels as the server has them, one of 32 bits each.
     std::vector<std::uint32_t> pixels(std::uint16_t width, std::uint16_t height);
 
+    // Another window of this connection, inside of this one.
+    xcb_window_t make_child(std::uint16_t width, std::uint16_t height);
+
   private:
+    xcb_atom_t atom(const char* name);
     xcb_connection_t* connection_ = nullptr;
     xcb_window_t window_ = 0;
     xcb_visualid_t visual_ = 0;

@@ -10,7 +10,8 @@
 #        scripts/apt-suite.sh SUITE download NAME[=VERSION]...
 #                                 fetches them (newest version of that suite
 #                                 where none is given), prints the files' paths
-# SUITE: bookworm, bookworm-backports, trixie, trixie-backports, ...
+# SUITE: bookworm, bookworm-backports, trixie, trixie-backports, ...; with an
+# architecture other than the system's: bookworm/i386
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -75,7 +76,7 @@ usable_lists() {
 sources() {
   local suite
   for suite in "${SUITE%-backports}" "$SUITE"; do
-    printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$MIRROR" "$suite"
+    printf 'deb [%ssigned-by=%s] %s %s main\n' "${ARCH:+arch=$ARCH }" "$KEYRING" "$MIRROR" "$suite"
   done | sort -u
 }
 
@@ -155,8 +156,9 @@ esac
 (($# >= 3)) || usage_error "a suite, a command and at least one name are needed"
 SUITE=$1 COMMAND=$2
 shift 2
-[[ $SUITE =~ ^[a-z]+(-backports)?$ ]] || usage_error "'$SUITE' is not the name of a suite"
-STATE=$BUILD/apt/$SUITE
+[[ $SUITE =~ ^([a-z]+(-backports)?)(/([a-z0-9]+))?$ ]] || usage_error "'$SUITE' is not the name of a suite"
+SUITE=${BASH_REMATCH[1]} ARCH=${BASH_REMATCH[4]:-}
+STATE=$BUILD/apt/$SUITE${ARCH:+-$ARCH}
 APT=(
   -o Dir::Etc::sourcelist="$STATE/sources" -o Dir::Etc::sourceparts=/dev/null
   -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
@@ -166,8 +168,9 @@ APT=(
   -o APT::Default-Release="$SUITE" -o APT::Sandbox::User=
   -o Acquire::GzipIndexes=true -o Acquire::Languages=none -o Acquire::Retries=3
 )
+[[ -z $ARCH ]] || APT+=(-o APT::Architecture="$ARCH" -o APT::Architectures::="$ARCH")
 MIRROR=$(mirror_uri)
-lock "apt-$SUITE"
+lock "apt-$SUITE${ARCH:+-$ARCH}"
 usable_lists || update_lists
 case $COMMAND in
   names) apt-cache "${APT[@]}" pkgnames "$1" ;;

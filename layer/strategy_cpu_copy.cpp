@@ -93,7 +93,7 @@ std::uint64_t CpuCopyImage::finish() noexcept {
         (void)device_->down().InvalidateMappedMemoryRanges(device_->handle(), 1, &range);
     }
     const std::uint64_t pitch = layout_.planes[0].pitch;
-    const std::uint64_t row = static_cast<std::uint64_t>(layout_.width) * bytes_per_pixel_;
+    const std::size_t row = std::size_t{layout_.width} * bytes_per_pixel_;
     std::byte* const pages = buffer_->mapping.bytes();
     for (std::uint32_t y = 0; y < layout_.height; ++y) {
         std::memcpy(pages + y * pitch, staged_ + y * pitch, row);

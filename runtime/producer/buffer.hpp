@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "runtime/common/mapping.hpp"
+#include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
 #include "runtime/common/unique_fd.hpp"
 
@@ -19,5 +20,8 @@ struct Buffer {
     std::uint64_t size = 0;  // bytes, whole pages
     bool is_dmabuf = false;  // else a memfd
 };
+
+// Maps what `fd` and `size` say.
+Status map_buffer(Buffer& buffer);
 
 }  // namespace vdmabuf::producer

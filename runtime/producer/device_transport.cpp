@@ -45,11 +45,7 @@ class DeviceTransport final : public Transport {
         buffer->fd.reset(request.fd);
         buffer->size = request.size;
         buffer->is_dmabuf = true;
-        void* address =
-            ::mmap(nullptr, request.size, PROT_READ | PROT_WRITE, MAP_SHARED, request.fd, 0);
-        if (address == MAP_FAILED) return system_error("mmap of a dmabuf");
-        buffer->mapping = Mapping(address, request.size);
-        ::madvise(address, request.size, MADV_DONTFORK);
+        if (auto mapped = map_buffer(*buffer); !mapped) return mapped.error();
         return buffer;
     }
 

@@ -42,11 +42,8 @@ class SocketTransport final : public Transport {
         if (::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
             return system_error("F_ADD_SEALS");
         }
-        void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (address == MAP_FAILED) return system_error("mmap of a memfd");
-        buffer->mapping = Mapping(address, size);
         buffer->size = size;
-        ::madvise(address, size, MADV_DONTFORK);
+        if (auto mapped = map_buffer(*buffer); !mapped) return mapped.error();
         return buffer;
     }
 

@@ -290,7 +290,9 @@ Status RawEndpoint::announce(RawBuffer& buffer) {
     message.data_size = static_cast<std::uint32_t>(buffer.data_.size());
     raw::put_text(message.topic, buffer.topic_);
     std::copy(buffer.data_.begin(), buffer.data_.end(), message.data);
-    if (buffer.fence_ && signalled(buffer.fence_.get())) buffer.fence_.reset();
+    // The driver looks at it by itself, and says so if it is none.
+    const bool ours = buffer.fence_ && !transport_->takes_fences();
+    if (ours && signalled(buffer.fence_.get())) buffer.fence_.reset();
     UniqueFd fence;
     if (buffer.fence_) {
         auto copy = duplicate(buffer.fence_.get());

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# raw_test.sh [--kills N] --local | --vmm qemu|uml [--kernel 6.1|6.12], then --out DIR: the examples
+# raw_test.sh [--kills N | --dmabufs] --local | --vmm qemu|uml [--kernel 6.1|6.12], then --out DIR: the examples
 # of raw buffers, raw_producer in a guest (or, with --local, on this kernel) and raw_consumer on the
 # host. The consumer maps the buffer before the first frame is drawn and compares every frame byte
 # by byte: what it sees was written into the same pages after the hand-over. --kills: the broker is
-# killed so often meanwhile; both ends go on by themselves.
+# killed so often meanwhile; both ends go on by themselves. --dmabufs: raw_guest in place of
+# raw_producer: dmabufs of other drivers, and fences.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-KILLS=0 LOCAL='' OUT='' PIDS=() BOOT=()
+KILLS=0 LOCAL='' DMABUFS='' OUT='' PIDS=() BOOT=()
 while (($#)); do
   case $1 in
     --kills) KILLS=$2; shift ;;
     --local) LOCAL=1 ;;
+    --dmabufs) DMABUFS=1 ;;
     --vmm | --kernel) BOOT+=("$1" "$2"); shift ;;
     --out) OUT=$(realpath -m -- "$2"); shift ;;
     *) usage_error "unknown option '$1'" ;;
@@ -52,6 +54,18 @@ for ((i = 0; i < 200; i++)); do
   [[ ! -S $SOCKETS/vm.sock ]] || break
   sleep 0.05
 done
+if [[ -n $DMABUFS ]]; then
+  # One consumer after the other, as each takes one buffer. raw_guest hears what they say.
+  cp "$BIN/tests/guest/raw_guest" "$OUT/guest/"
+  start consumer bash -c 'while :; do "$@"; done' bash "$BIN/docs/examples/raw_consumer"
+  status=0
+  # Fences that a test can signal: vgem has them where the kernel has no sw_sync.
+  setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --vhost-user "$SOCKETS/vm.sock" \
+    --share "$OUT/guest" --timeout 280 -- sh -c 'modprobe vgem 2>/dev/null; exec "$@"' sh "$OUT/guest/raw_guest" \
+    >"$OUT/producer.log" 2>&1 || status=$?
+  cat "$OUT/guest/guest-output.log"
+  exit "$status"
+fi
 start consumer "$BIN/docs/examples/raw_consumer" pattern "$OUT/last.ppm"
 CONSUMER=$!
 if [[ -n $LOCAL ]]; then

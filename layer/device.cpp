@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "layer/extension_list.hpp"
+#include "layer/features.hpp"
 #include "layer/guard.hpp"
 #include "layer/instance.hpp"
 #include "layer/swapchain.hpp"
@@ -31,6 +32,19 @@ bool has_name(const std::vector<const char*>& names, const char* name) {
         if (std::strcmp(known, name) == 0) return true;
     }
     return false;
+}
+
+// Of the extensions that the app enables, those that the layer serves. What the driver does not
+// have is taken out of the names that go down.
+ExtensionSet take_extensions(const PhysicalDevice& physical, std::vector<const char*>& names) {
+    ExtensionSet enabled;
+    std::erase_if(names, [&](const char* name) {
+        const Extension extension = find_extension(name);
+        if (extension == Extension::none || !has(physical.served, extension)) return false;
+        add(enabled, extension);
+        return !has(physical.driver_has, extension);
+    });
+    return enabled;
 }
 
 // Adds the extensions that the layer uses, where the driver has them.
@@ -64,13 +78,17 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
     link->u.pLayerInfo = link->u.pLayerInfo->pNext;
 
     VkDeviceCreateInfo copy = info;
-    const std::vector<const char*> asked(info.ppEnabledExtensionNames,
-                                         info.ppEnabledExtensionNames + info.enabledExtensionCount);
+    std::vector<const char*> asked(info.ppEnabledExtensionNames,
+                                   info.ppEnabledExtensionNames + info.enabledExtensionCount);
     const PhysicalDevice* physical = nullptr;
     std::optional<ExtensionList> list;
     Abilities abilities;
+    ExtensionSet enabled;
+    std::optional<DeviceChain> chain;
     if (instance->active() && has_name(asked, VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
         physical = &instance->physical(physical_handle);
+        enabled = take_extensions(*physical, asked);
+        copy.pNext = chain.emplace(info.pNext, *physical).get();
         list.emplace(physical->extensions, physical->api_version, asked);
         abilities = add_extensions(*physical, *list);
         copy.enabledExtensionCount = static_cast<std::uint32_t>(list->names().size());
@@ -83,6 +101,7 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
         auto device = std::make_unique<Device>(*instance, physical, *out, next, set_loader_data);
         if (physical) {
             device->set_abilities(abilities);
+            device->set_enabled(enabled);
             device->add_queues(info);
         }
         g_devices.insert(dispatch_key(*out), device.get());

@@ -7,6 +7,7 @@
 
 #include "layer/abilities.hpp"
 #include "layer/dispatch.hpp"
+#include "layer/extensions.hpp"
 #include "layer/handle_table.hpp"
 #include "layer/queue_lock.hpp"
 
@@ -56,6 +57,9 @@ class Device {
     Queue* acquire_queue() const { return acquire_queue_; }
     // One of the app's that renders; may be null.
     Queue* graphics_queue() const { return graphics_queue_; }
+    // The app has enabled this extension, and the layer serves it.
+    bool enabled(Extension extension) const { return has(enabled_, extension); }
+    void set_enabled(const ExtensionSet& set) { enabled_ = set; }
 
     // What the loader does to objects that an app asks for; ours have to have it for layers below.
     template <typename Handle>
@@ -76,6 +80,7 @@ class Device {
     const PFN_vkSetDeviceLoaderData set_loader_data_;
     DeviceDispatch down_;
     Abilities abilities_;
+    ExtensionSet enabled_;
     std::vector<std::unique_ptr<Queue>> queues_;
     HandleTable<Queue> queue_table_;
     std::vector<std::uint32_t> present_families_;

@@ -41,7 +41,9 @@ namespace vdmabuf::layer {
     X(GetDisplayPlaneCapabilitiesKHR)                 \
     X(GetDisplayPlaneCapabilities2KHR)                \
     X(ReleaseDisplayEXT)                              \
-    X(CreateDisplayPlaneSurfaceKHR)
+    X(CreateDisplayPlaneSurfaceKHR)                   \
+    X(GetPhysicalDeviceFeatures2)                     \
+    X(GetPhysicalDeviceFeatures2KHR)
 
 // In Vulkan 1.1; with the suffix KHR before.
 #define VDMABUF_INSTANCE_FUNCTIONS_1_1(X)           \
@@ -51,6 +53,17 @@ namespace vdmabuf::layer {
     X(GetPhysicalDeviceExternalBufferProperties)    \
     X(GetPhysicalDeviceExternalSemaphoreProperties) \
     X(GetPhysicalDeviceExternalFenceProperties)
+
+#ifdef VK_KHR_swapchain_maintenance1
+#define VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X) X(ReleaseSwapchainImagesKHR)
+#else
+#define VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X)
+#endif
+#ifdef VK_KHR_present_wait2
+#define VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X) X(WaitForPresent2KHR)
+#else
+#define VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X)
+#endif
 
 #define VDMABUF_DEVICE_FUNCTIONS(X)           \
     X(DestroyDevice)                          \
@@ -107,6 +120,11 @@ namespace vdmabuf::layer {
     X(AcquireNextImage2KHR)                   \
     X(QueuePresentKHR)                        \
     X(GetDeviceGroupSurfacePresentModesKHR)   \
+    X(GetDeviceGroupPresentCapabilitiesKHR)   \
+    X(WaitForPresentKHR)                      \
+    X(ReleaseSwapchainImagesEXT)              \
+    VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X)  \
+    VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X) \
     X(GetMemoryHostPointerPropertiesEXT)      \
     X(GetMemoryFdKHR)                         \
     X(GetMemoryFdPropertiesKHR)               \

@@ -4,9 +4,12 @@
 
 #include "layer/device.hpp"
 #include "layer/display.hpp"
+#include "layer/features.hpp"
 #include "layer/instance.hpp"
 #include "layer/object_names.hpp"
+#include "layer/present_log.hpp"
 #include "layer/queue_lock.hpp"
+#include "layer/release_images.hpp"
 #include "layer/surface.hpp"
 #include "layer/surface_queries.hpp"
 #include "layer/swapchain.hpp"
@@ -26,6 +29,7 @@ struct Entry {
     const char* name;
     PFN_vkVoidFunction function;
     Kind kind;
+    Extension extension = Extension::none;  // of the layer: the driver need not know the function
 };
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetInstanceProcAddr(VkInstance instance,
@@ -35,6 +39,8 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetDeviceProcAddr(VkDevice device,
 
 #define ENTRY(name, kind) \
     { "vk" #name, reinterpret_cast<PFN_vkVoidFunction>(&name), Kind::kind }
+#define OURS(name, extension) \
+    { "vk" #name, reinterpret_cast<PFN_vkVoidFunction>(&name), Kind::device, Extension::extension }
 const Entry kEntries[] = {
     ENTRY(CreateInstance, global),
     ENTRY(EnumerateInstanceExtensionProperties, global),
@@ -73,6 +79,9 @@ const Entry kEntries[] = {
     ENTRY(GetPhysicalDeviceSurfaceFormats2KHR, physical),
     ENTRY(GetPhysicalDeviceSurfacePresentModesKHR, physical),
     ENTRY(GetPhysicalDevicePresentRectanglesKHR, physical),
+    ENTRY(GetPhysicalDeviceFeatures2, physical),
+    ENTRY(GetPhysicalDeviceFeatures2KHR, physical),
+    ENTRY(GetDeviceGroupPresentCapabilitiesKHR, device),
     ENTRY(GetDeviceGroupSurfacePresentModesKHR, device),
     ENTRY(CreateSwapchainKHR, device),
     ENTRY(DestroySwapchainKHR, device),
@@ -83,6 +92,14 @@ const Entry kEntries[] = {
     ENTRY(CreateImage, device),
     ENTRY(BindImageMemory2, device),
     ENTRY(BindImageMemory2KHR, device),
+    OURS(ReleaseSwapchainImagesEXT, swapchain_maintenance1),
+#ifdef VK_KHR_swapchain_maintenance1
+    OURS(ReleaseSwapchainImagesKHR, swapchain_maintenance1_khr),
+#endif
+    OURS(WaitForPresentKHR, present_wait),
+#ifdef VK_KHR_present_wait2
+    OURS(WaitForPresent2KHR, present_wait2),
+#endif
     ENTRY(SetDebugUtilsObjectNameEXT, device),
     ENTRY(SetDebugUtilsObjectTagEXT, device),
     ENTRY(DebugMarkerSetObjectNameEXT, device),
@@ -99,6 +116,7 @@ const Entry kEntries[] = {
     ENTRY(DeviceWaitIdle, device),
 };
 #undef ENTRY
+#undef OURS
 
 const Entry* find(const char* name) {
     for (const Entry& entry : kEntries) {
@@ -115,7 +133,8 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetInstanceProcAddr(VkInstance handle,
     const Instance* instance = Instance::of(handle);
     if (!instance) return nullptr;
     const PFN_vkVoidFunction down = instance->down().GetInstanceProcAddr(handle, name);
-    if (!entry || !down) return down;
+    if (!entry) return down;
+    if (!down && (entry->extension == Extension::none || !instance->active())) return nullptr;
     return instance->active() || entry->kind == Kind::always ? entry->function : down;
 }
 
@@ -125,8 +144,13 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL GetDeviceProcAddr(VkDevice handle,
     if (!device) return nullptr;
     const Entry* entry = find(name);
     const PFN_vkVoidFunction down = device->down().GetDeviceProcAddr(handle, name);
-    // What the driver does not have, or the app has not enabled, stays unknown.
-    if (!entry || !down) return down;
+    if (!entry) return down;
+    // What the app has not enabled stays unknown; so does what the driver does not have, unless we
+    // have it.
+    if (entry->extension != Extension::none) {
+        return device->active() && device->enabled(entry->extension) ? entry->function : down;
+    }
+    if (!down) return nullptr;
     switch (entry->kind) {
         case Kind::always:
             return entry->function;

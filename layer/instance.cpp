@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "layer/device.hpp"
+#include "layer/extensions.hpp"
 #include "layer/guard.hpp"
 #include "layer/handle_table.hpp"
 #include "layer/layer_name.hpp"
@@ -18,50 +19,6 @@ namespace vdmabuf::layer {
 namespace {
 
 constinit HandleTable<Instance> g_instances;
-
-constexpr VkExtensionProperties kInstanceExtensions[] = {
-    {VK_KHR_SURFACE_EXTENSION_NAME, VK_KHR_SURFACE_SPEC_VERSION},
-    {VK_KHR_GET_SURFACE_CAPABILITIES_2_EXTENSION_NAME,
-     VK_KHR_GET_SURFACE_CAPABILITIES_2_SPEC_VERSION},
-    {VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME, VK_EXT_HEADLESS_SURFACE_SPEC_VERSION},
-    {VK_KHR_DISPLAY_EXTENSION_NAME, VK_KHR_DISPLAY_SPEC_VERSION},
-    {VK_KHR_GET_DISPLAY_PROPERTIES_2_EXTENSION_NAME, VK_KHR_GET_DISPLAY_PROPERTIES_2_SPEC_VERSION},
-    {VK_EXT_DIRECT_MODE_DISPLAY_EXTENSION_NAME, VK_EXT_DIRECT_MODE_DISPLAY_SPEC_VERSION},
-};
-
-// Extensions about presentation that a driver may have and the layer does not serve. An app that
-// enabled one would hand the driver a swapchain that is not the driver's.
-constexpr const char* kHiddenDeviceExtensions[] = {
-    "VK_KHR_display_swapchain",
-    "VK_KHR_shared_presentable_image",
-    "VK_KHR_present_id",
-    "VK_KHR_present_wait",
-    "VK_KHR_present_id2",
-    "VK_KHR_present_wait2",
-    "VK_KHR_present_mode_fifo_latest_ready",
-    "VK_KHR_swapchain_maintenance1",
-    "VK_EXT_swapchain_maintenance1",
-    "VK_EXT_display_control",
-    "VK_EXT_full_screen_exclusive",
-    "VK_EXT_hdr_metadata",
-    "VK_EXT_image_compression_control_swapchain",
-    "VK_EXT_multisampled_render_to_swapchain",
-    "VK_EXT_present_mode_fifo_latest_ready",
-    "VK_EXT_present_timing",
-    "VK_GOOGLE_display_timing",
-    "VK_AMD_display_native_hdr",
-    "VK_AMD_anti_lag",
-    "VK_NV_acquire_winrt_display",
-    "VK_NV_low_latency2",
-    "VK_NV_present_barrier",
-};
-
-bool hidden(const char* extension) {
-    for (const char* name : kHiddenDeviceExtensions) {
-        if (std::strcmp(name, extension) == 0) return true;
-    }
-    return false;
-}
 
 bool has_name(const VkInstanceCreateInfo& info, const char* name) {
     for (std::uint32_t i = 0; i < info.enabledExtensionCount; ++i) {
@@ -254,7 +211,7 @@ VKAPI_ATTR void VKAPI_CALL DestroyInstance(VkInstance instance,
 VKAPI_ATTR VkResult VKAPI_CALL EnumerateInstanceExtensionProperties(
     const char* layer, std::uint32_t* count, VkExtensionProperties* properties) noexcept {
     if (!layer || std::strcmp(layer, kLayerName) != 0) return VK_ERROR_LAYER_NOT_PRESENT;
-    return return_array(std::span(kInstanceExtensions), count, properties);
+    return return_array(instance_extensions(), count, properties);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL
@@ -270,22 +227,21 @@ EnumerateInstanceLayerProperties(std::uint32_t* count, VkLayerProperties* proper
 VKAPI_ATTR VkResult VKAPI_CALL
 EnumerateDeviceExtensionProperties(VkPhysicalDevice device, const char* layer, std::uint32_t* count,
                                    VkExtensionProperties* properties) noexcept {
-    if (layer && std::strcmp(layer, kLayerName) == 0) {
-        *count = 0;  // none beside the driver's own
+    const bool ours = layer && std::strcmp(layer, kLayerName) == 0;
+    Instance* instance = device ? Instance::of(device) : nullptr;
+    if (!instance) {
+        if (!ours) return VK_ERROR_LAYER_NOT_PRESENT;
+        *count = 0;  // which there are depends on the device
         return VK_SUCCESS;
     }
-    Instance* instance = device ? Instance::of(device) : nullptr;
-    if (!instance) return VK_ERROR_LAYER_NOT_PRESENT;
-    if (layer || !instance->active()) {
+    if ((layer && !ours) || !instance->active()) {
         return instance->down().EnumerateDeviceExtensionProperties(device, layer, count,
                                                                    properties);
     }
     return guarded([&] {
-        std::vector<VkExtensionProperties> shown;
-        for (const auto& extension : instance->physical(device).extensions) {
-            if (!hidden(extension.extensionName)) shown.push_back(extension);
-        }
-        return return_array(shown, count, properties);
+        const PhysicalDevice& physical = instance->physical(device);
+        return return_array(ours ? layer_extensions(physical) : shown_extensions(physical), count,
+                            properties);
     });
 }
 

@@ -93,6 +93,12 @@ PhysicalDevice::PhysicalDevice(const Instance& instance, VkPhysicalDevice device
         exports_sync_fd = semaphores & VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT;
     }
 
+    for (const VkExtensionProperties& extension : extensions) {
+        const Extension known = find_extension(extension.extensionName);
+        if (known != Extension::none) add(driver_has, known);
+    }
+    served = served_extensions(*this);
+
     for (const Format& format : known_formats()) {
         VkFormatProperties features{};
         down.GetPhysicalDeviceFormatProperties(device, format.format, &features);

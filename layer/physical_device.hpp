@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "layer/extensions.hpp"
 #include "layer/vulkan.hpp"
 
 namespace vdmabuf::layer {
@@ -35,6 +36,8 @@ struct PhysicalDevice {
     VkDeviceSize host_pointer_alignment = 4096;
     bool imports_sync_fd = false;  // into semaphores and fences
     bool exports_sync_fd = false;  // out of semaphores
+    ExtensionSet driver_has;       // of the extensions that the layer knows
+    ExtensionSet served;           // by the layer, on this device
     std::vector<VkSurfaceFormatKHR> formats;
     VkImageUsageFlags usage = 0;  // of the first format
 };

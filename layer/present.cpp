@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layer/guard.hpp"
+#include "layer/present_info.hpp"
 #include "layer/swapchain.hpp"
 #include "runtime/common/log.hpp"
 
@@ -35,25 +36,6 @@ int badness(VkResult result) {
         default:
             return 4;
     }
-}
-
-Damage damage_of(const VkPresentRegionsKHR* regions, std::uint32_t swapchain) {
-    Damage damage;
-    if (!regions || !regions->pRegions || swapchain >= regions->swapchainCount) return damage;
-    const VkPresentRegionKHR& region = regions->pRegions[swapchain];
-    // Without a list of rectangles, or with too long a one, everything has changed.
-    if (!region.pRectangles || region.rectangleCount > damage.rects.size()) return damage;
-    for (std::uint32_t i = 0; i < region.rectangleCount; ++i) {
-        const VkRectLayerKHR& rect = region.pRectangles[i];
-        if (rect.offset.x < 0 || rect.offset.y < 0 || rect.extent.width == 0 ||
-            rect.extent.height == 0) {
-            continue;
-        }
-        damage.rects[damage.count++] = {static_cast<std::uint32_t>(rect.offset.x),
-                                        static_cast<std::uint32_t>(rect.offset.y),
-                                        rect.extent.width, rect.extent.height};
-    }
-    return damage;
 }
 
 // The part of a call that is the driver's. Of the structures chained to it, those with an entry for
@@ -105,9 +87,24 @@ VkResult present_below(const Device& device, Queue* queue, VkQueue handle,
     return device.down().QueuePresentKHR(handle, &part);
 }
 
+// VkSwapchainPresentFenceInfoEXT. The fences come last, in the order of the presents: what their
+// presents have to do is in the queue before them, and those of failed presents are signalled too.
+VkResult signal_fences(const Device& device, Queue& queue, const VkPresentInfoKHR& info,
+                       const PresentInfo& extras) {
+    VkResult worst = VK_SUCCESS;
+    if (!extras.has_fences()) return worst;
+    const auto lock = queue.lock();
+    for (std::uint32_t i = 0; i < info.swapchainCount; ++i) {
+        const VkFence fence = extras.fence(i);
+        if (fence == VK_NULL_HANDLE) continue;
+        const VkResult result = device.down().QueueSubmit(queue.handle, 0, nullptr, fence);
+        if (badness(result) > badness(worst)) worst = result;
+    }
+    return worst;
+}
+
 VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKHR& info) {
-    const auto* regions =
-        find_in_chain<VkPresentRegionsKHR>(info.pNext, VK_STRUCTURE_TYPE_PRESENT_REGIONS_KHR);
+    const PresentInfo extras(info);
     PresentWaits waits{info.pWaitSemaphores, info.waitSemaphoreCount};
     VkResult worst = VK_SUCCESS;
     std::uint32_t theirs_count = 0;
@@ -121,8 +118,8 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
             // Our submit takes the app's semaphores: the driver's present waits for us instead.
             waits.signal = ours->relay(info.pImageIndices[i]);
         }
-        const VkResult result =
-            ours->present(queue, info.pImageIndices[i], damage_of(regions, i), waits);
+        const VkResult result = ours->present(
+            queue, {info.pImageIndices[i], extras.id(i), extras.mode(i), extras.damage(i)}, waits);
         if (info.pResults) info.pResults[i] = result;
         if (badness(result) > badness(worst)) worst = result;
     }
@@ -146,7 +143,8 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
         const VkResult result = submit(device, queue, {}, waits);
         if (badness(result) > badness(worst)) worst = result;
     }
-    return worst;
+    const VkResult signalled = signal_fences(device, queue, info, extras);
+    return badness(signalled) > badness(worst) ? signalled : worst;
 }
 
 }  // namespace

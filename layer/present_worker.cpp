@@ -16,12 +16,12 @@ constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
 }  // namespace
 
 PresentWorker::PresentWorker(const Device& device, producer::Stream* stream,
-                             stream::PresentMode mode, std::vector<Target> targets, Owner& owner)
+                             std::vector<Target> targets, Owner& owner, PresentLog& log)
     : device_(device),
       stream_(stream),
-      mode_(mode),
       targets_(std::move(targets)),
       owner_(owner),
+      log_(log),
       jobs_(targets_.size()) {}
 
 void PresentWorker::start() {
@@ -85,22 +85,22 @@ void PresentWorker::hand_over(const PresentJob& job) {
         return;
     }
     if (!stream_) {
-        pace_unseen(job.index);
+        pace_unseen(job);
         return;
     }
     producer::FrameInfo frame;
     frame.slot = target.slot;
-    frame.mode = mode_;
+    frame.mode = job.mode;
     frame.called_ns = job.called_ns;
     frame.gpu_done_ns = now_ns();
     frame.cpu_copied_bytes = target.shared->finish();
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
-    (void)stream_->present(frame);
+    log_.handed_over(job.id, stream_->present(frame));
 }
 
 // With nobody to look, an image is "shown" until the next one comes, as on a screen of 60 Hz.
-void PresentWorker::pace_unseen(std::uint32_t index) {
-    if (mode_ == stream::PresentMode::fifo) {
+void PresentWorker::pace_unseen(const PresentJob& job) {
+    if (job.mode == stream::PresentMode::fifo) {
         const std::uint64_t now = now_ns();
         unseen_next_ns_ = std::max(unseen_next_ns_ + kUnseenFrameNs, now);
         std::unique_lock lock(mutex_);
@@ -108,7 +108,8 @@ void PresentWorker::pace_unseen(std::uint32_t index) {
                        [this] { return stopping_; });
     }
     if (unseen_shown_ != UINT32_MAX) owner_.free_image(unseen_shown_);
-    unseen_shown_ = index;
+    unseen_shown_ = job.index;
+    log_.finished(job.id);
 }
 
 }  // namespace vdmabuf::layer

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "layer/image_strategy.hpp"
+#include "layer/present_log.hpp"
 #include "layer/ring.hpp"
 #include "layer/thread.hpp"
 #include "runtime/common/clock.hpp"
@@ -29,6 +30,8 @@ struct Damage {
 struct PresentJob {
     std::uint32_t index = 0;  // of the image
     std::uint64_t called_ns = 0;
+    stream::PresentMode mode = stream::PresentMode::fifo;
+    std::uint64_t id = 0;  // VK_KHR_present_id; 0: none
     Damage damage;
 };
 
@@ -51,8 +54,8 @@ class PresentWorker {
     };
 
     // `stream` is null when nobody sees the frames.
-    PresentWorker(const Device& device, producer::Stream* stream, stream::PresentMode mode,
-                  std::vector<Target> targets, Owner& owner);
+    PresentWorker(const Device& device, producer::Stream* stream, std::vector<Target> targets,
+                  Owner& owner, PresentLog& log);
     ~PresentWorker() { (void)stop(); }
     PresentWorker(const PresentWorker&) = delete;
     PresentWorker& operator=(const PresentWorker&) = delete;
@@ -68,13 +71,13 @@ class PresentWorker {
     void run();
     bool wait_for_gpu(VkFence fence);
     void hand_over(const PresentJob& job);
-    void pace_unseen(std::uint32_t index);
+    void pace_unseen(const PresentJob& job);
 
     const Device& device_;
     producer::Stream* const stream_;
-    const stream::PresentMode mode_;
     const std::vector<Target> targets_;
     Owner& owner_;
+    PresentLog& log_;
 
     // Held for a few instructions.
     std::mutex mutex_;

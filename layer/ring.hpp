@@ -14,6 +14,8 @@ class Ring {
     explicit Ring(std::size_t room = 1) : room_(room) {}
 
     std::size_t count() const { return count_; }
+    std::size_t size() const { return room_.size(); }
+    const T& front() const { return room_[first_]; }
     void push(const T& value) { room_[(first_ + count_++) % room_.size()] = value; }
     T pop() {
         const T value = room_[first_];

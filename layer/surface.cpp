@@ -55,6 +55,11 @@ void Surface::wake_swapchains() noexcept {
     for (Swapchain* swapchain : swapchains_) swapchain->wake();
 }
 
+void Surface::on_presented(const stream::Presented& message) {
+    const std::lock_guard lock(swapchain_mutex_);
+    for (Swapchain* swapchain : swapchains_) swapchain->on_presented(message);
+}
+
 void Surface::update_title() {
     const std::string name = title();
     const std::lock_guard lock(stream_mutex_);

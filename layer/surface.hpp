@@ -47,7 +47,7 @@ class Surface : public producer::StreamListener {
     void remove(Swapchain* swapchain) noexcept;
 
     void on_release(std::uint32_t, std::uint64_t) override {}
-    void on_presented(const stream::Presented&) override {}
+    void on_presented(const stream::Presented& message) override;
     void on_configure(const stream::Configure&) override {}
     void on_close() override {}
     void on_lost() override {}

@@ -6,16 +6,15 @@
 #include "layer/device.hpp"
 #include "layer/guard.hpp"
 #include "layer/instance.hpp"
+#include "layer/present_modes.hpp"
 #include "layer/surface.hpp"
+#include "layer/surface_chain.hpp"
 #include "runtime/common/stream_messages.hpp"
 
 namespace vdmabuf::layer {
 namespace {
 
 constexpr std::uint32_t kSwapchainDecides = UINT32_MAX;  // of currentExtent
-
-constexpr VkPresentModeKHR kPresentModes[] = {VK_PRESENT_MODE_FIFO_KHR, VK_PRESENT_MODE_MAILBOX_KHR,
-                                              VK_PRESENT_MODE_IMMEDIATE_KHR};
 
 std::shared_ptr<Surface> surface_of(VkPhysicalDevice device, VkSurfaceKHR surface) {
     return Instance::of(device)->surface(surface);
@@ -42,24 +41,7 @@ VkResult fill(Surface& surface, const PhysicalDevice& physical, VkSurfaceCapabil
     return VK_SUCCESS;
 }
 
-// Structures that an app may chain to the query, of extensions that a driver brings.
-void fill_chain(void* chain) {
-    for (auto* at = static_cast<VkBaseOutStructure*>(chain); at; at = at->pNext) {
-        if (at->sType == VK_STRUCTURE_TYPE_SURFACE_PROTECTED_CAPABILITIES_KHR) {
-            reinterpret_cast<VkSurfaceProtectedCapabilitiesKHR*>(at)->supportsProtected = VK_FALSE;
-        } else if (at->sType == VK_STRUCTURE_TYPE_SHARED_PRESENT_SURFACE_CAPABILITIES_KHR) {
-            reinterpret_cast<VkSharedPresentSurfaceCapabilitiesKHR*>(at)
-                ->sharedPresentSupportedUsageFlags = 0;
-        }
-    }
-}
-
 }  // namespace
-
-bool is_present_mode(VkPresentModeKHR mode) {
-    return std::find(std::begin(kPresentModes), std::end(kPresentModes), mode) !=
-           std::end(kPresentModes);
-}
 
 VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceSupportKHR(VkPhysicalDevice device,
                                                                   std::uint32_t family,
@@ -99,8 +81,11 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceCapabilities2KHR(
             return instance.down().GetPhysicalDeviceSurfaceCapabilities2KHR(device, info,
                                                                             capabilities);
         }
-        fill_chain(capabilities->pNext);
-        return fill(*surface, instance.physical(device), capabilities->surfaceCapabilities);
+        const PhysicalDevice& physical = instance.physical(device);
+        VkSurfaceCapabilitiesKHR& plain = capabilities->surfaceCapabilities;
+        const VkResult result = fill(*surface, physical, plain);
+        if (result == VK_SUCCESS) fill_chain(physical, info->pNext, capabilities->pNext, plain);
+        return result;
     });
 }
 
@@ -132,12 +117,13 @@ GetPhysicalDeviceSurfaceCapabilities2EXT(VkPhysicalDevice device, VkSurfaceKHR h
     });
 }
 
+// Without a surface (VK_GOOGLE_surfaceless_query): what every surface of ours has.
 VKAPI_ATTR VkResult VKAPI_CALL
 GetPhysicalDeviceSurfaceFormatsKHR(VkPhysicalDevice device, VkSurfaceKHR handle,
                                    std::uint32_t* count, VkSurfaceFormatKHR* formats) noexcept {
     return guarded([&] {
         Instance& instance = *Instance::of(device);
-        if (!instance.surface(handle)) {
+        if (handle && !instance.surface(handle)) {
             return instance.down().GetPhysicalDeviceSurfaceFormatsKHR(device, handle, count,
                                                                       formats);
         }
@@ -150,7 +136,7 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceFormats2KHR(
     VkSurfaceFormat2KHR* formats) noexcept {
     return guarded([&] {
         Instance& instance = *Instance::of(device);
-        if (!instance.surface(info->surface)) {
+        if (info->surface && !instance.surface(info->surface)) {
             return instance.down().GetPhysicalDeviceSurfaceFormats2KHR(device, info, count,
                                                                        formats);
         }
@@ -161,7 +147,10 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceFormats2KHR(
             return VK_SUCCESS;
         }
         *count = std::min(*count, total);
-        for (std::uint32_t i = 0; i < *count; ++i) formats[i].surfaceFormat = available[i];
+        for (std::uint32_t i = 0; i < *count; ++i) {
+            formats[i].surfaceFormat = available[i];
+            fill_format_chain(formats[i].pNext);
+        }
         return *count < total ? VK_INCOMPLETE : VK_SUCCESS;
     });
 }
@@ -171,11 +160,11 @@ GetPhysicalDeviceSurfacePresentModesKHR(VkPhysicalDevice device, VkSurfaceKHR ha
                                         std::uint32_t* count, VkPresentModeKHR* modes) noexcept {
     return guarded([&] {
         Instance& instance = *Instance::of(device);
-        if (!instance.surface(handle)) {
+        if (handle && !instance.surface(handle)) {
             return instance.down().GetPhysicalDeviceSurfacePresentModesKHR(device, handle, count,
                                                                            modes);
         }
-        return return_array(std::span(kPresentModes), count, modes);
+        return return_array(present_modes(), count, modes);
     });
 }
 
@@ -197,6 +186,21 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDevicePresentRectanglesKHR(VkPhysicalD
                              extent.value_or(VkExtent2D{kSwapchainDecides, kSwapchainDecides})};
         return return_array(std::span(&whole, 1), count, rects);
     });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL GetDeviceGroupPresentCapabilitiesKHR(
+    VkDevice handle, VkDeviceGroupPresentCapabilitiesKHR* capabilities) noexcept {
+    const Device& device = *Device::of(handle);
+    if (device.down().GetDeviceGroupPresentCapabilitiesKHR) {
+        const VkResult result =
+            device.down().GetDeviceGroupPresentCapabilitiesKHR(handle, capabilities);
+        if (result != VK_SUCCESS) return result;
+    }
+    // Each device presents what it has rendered itself.
+    std::fill(std::begin(capabilities->presentMask), std::end(capabilities->presentMask), 0u);
+    capabilities->presentMask[0] = 1;
+    capabilities->modes = VK_DEVICE_GROUP_PRESENT_MODE_LOCAL_BIT_KHR;
+    return VK_SUCCESS;
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL GetDeviceGroupSurfacePresentModesKHR(

@@ -5,12 +5,6 @@
 
 namespace vdmabuf::layer {
 
-constexpr std::uint32_t kMinImages = 2;
-// Four swapchains of this size fit into a stream's slots: retired ones keep theirs for a while.
-constexpr std::uint32_t kMaxImages = 16;
-
-bool is_present_mode(VkPresentModeKHR mode);
-
 VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceSupportKHR(VkPhysicalDevice device,
                                                                   std::uint32_t family,
                                                                   VkSurfaceKHR surface,
@@ -36,6 +30,8 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDevicePresentRectanglesKHR(VkPhysicalD
                                                                      VkSurfaceKHR surface,
                                                                      std::uint32_t* count,
                                                                      VkRect2D* rects) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL GetDeviceGroupPresentCapabilitiesKHR(
+    VkDevice device, VkDeviceGroupPresentCapabilitiesKHR* capabilities) noexcept;
 VKAPI_ATTR VkResult VKAPI_CALL GetDeviceGroupSurfacePresentModesKHR(
     VkDevice device, VkSurfaceKHR surface, VkDeviceGroupPresentModeFlagsKHR* modes) noexcept;
 

@@ -10,8 +10,9 @@
 
 #include "layer/fence_wait.hpp"
 #include "layer/instance.hpp"
+#include "layer/present_modes.hpp"
+#include "layer/scaling.hpp"
 #include "layer/self_test.hpp"
-#include "layer/surface_queries.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 
@@ -20,20 +21,31 @@ namespace {
 
 constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
 
-stream::PresentMode wire_mode(VkPresentModeKHR mode) {
-    switch (mode) {
-        case VK_PRESENT_MODE_MAILBOX_KHR:
-            return stream::PresentMode::mailbox;
-        case VK_PRESENT_MODE_IMMEDIATE_KHR:
-            return stream::PresentMode::immediate;
-        default:
-            return stream::PresentMode::fifo;
-    }
+constexpr VkSwapchainCreateFlagsKHR kKnownFlags =
+    VK_SWAPCHAIN_CREATE_MUTABLE_FORMAT_BIT_KHR |
+    // What "may" be deferred is not.
+    VK_SWAPCHAIN_CREATE_DEFERRED_MEMORY_ALLOCATION_BIT_EXT
+#if defined(VK_KHR_present_id2) && defined(VK_KHR_present_wait2)
+    | VK_SWAPCHAIN_CREATE_PRESENT_ID_2_BIT_KHR | VK_SWAPCHAIN_CREATE_PRESENT_WAIT_2_BIT_KHR
+#endif
+    ;
+
+// The modes that the app wants to change to (VkSwapchainPresentModesCreateInfoEXT) are all
+// possible.
+bool modes_are_compatible(const VkSwapchainCreateInfoKHR& info) {
+    const auto* wanted = find_in_chain<VkSwapchainPresentModesCreateInfoEXT>(
+        info.pNext, VK_STRUCTURE_TYPE_SWAPCHAIN_PRESENT_MODES_CREATE_INFO_EXT);
+    if (!wanted) return true;
+    const auto possible = compatible_modes(info.presentMode);
+    return std::all_of(wanted->pPresentModes, wanted->pPresentModes + wanted->presentModeCount,
+                       [&](VkPresentModeKHR mode) {
+                           return std::find(possible.begin(), possible.end(), mode) !=
+                                  possible.end();
+                       });
 }
 
 // Why this cannot be a swapchain, as a driver would refuse it; or nullptr.
 const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical) {
-    constexpr VkSwapchainCreateFlagsKHR kKnownFlags = VK_SWAPCHAIN_CREATE_MUTABLE_FORMAT_BIT_KHR;
     const VkExtent2D extent = info.imageExtent;
     const std::uint32_t largest = std::min(physical.limits.maxImageDimension2D, stream::kMaxExtent);
     if (extent.width == 0 || extent.height == 0 || extent.width > largest ||
@@ -49,6 +61,7 @@ const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& 
     if (info.imageArrayLayers != 1) return "array layers";
     if (info.imageUsage == 0) return "image usage";
     if (!is_present_mode(info.presentMode)) return "present mode";
+    if (!modes_are_compatible(info)) return "present modes to change to";
     if (info.preTransform != VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR) return "transform";
     if ((info.flags & ~kKnownFlags) != 0) return "flags";
     return nullptr;
@@ -95,12 +108,20 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         LOG_WARNING("swapchain refused: %s", what);
         return VK_ERROR_INITIALIZATION_FAILED;
     }
+    if (!scaling_of(info, scaling_)) {
+        LOG_WARNING("swapchain refused: scaling");
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
     if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
     extent_ = info.imageExtent;
-    mode_ = wire_mode(info.presentMode);
+    mode_ = info.presentMode;
     request_ = request_of(info);
     if (surface_->connection()) {
-        stream_ = surface_->stream(extent_);
+        // Scaled to the window: its size is the stream's.
+        const std::optional<VkExtent2D> window = scaling_.behaviour == stream::ScalingBehaviour::any
+                                                     ? std::nullopt
+                                                     : surface_->known_extent();
+        stream_ = surface_->stream(window.value_or(extent_));
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
     }
     const std::uint32_t count = std::max(info.minImageCount, kMinImages);
@@ -112,8 +133,9 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     for (const Image& image : images_) {
         targets.push_back({image.shared.get(), image.fence.get(), image.slot});
     }
-    worker_.emplace(device_, stream_, mode_, std::move(targets),
-                    static_cast<PresentWorker::Owner&>(*this));
+    log_.emplace(count);
+    worker_.emplace(device_, stream_, std::move(targets), static_cast<PresentWorker::Owner&>(*this),
+                    *log_);
     if (sync_ == PresentSync::worker) worker_->start();
     surface_->add(this);
     LOG_INFO("swapchain: %u images of %ux%u, strategy %s, %s", count, extent_.width, extent_.height,
@@ -237,8 +259,9 @@ VkResult Swapchain::announce() {
     }
     announced_ = true;
     for (Image& image : images_) {
-        const Status status =
-            stream_->set_image(image.slot, image.shared->layout(), image.shared->buffer(), this);
+        producer::ImageInfo layout = image.shared->layout();
+        layout.scaling = scaling_;
+        const Status status = stream_->set_image(image.slot, layout, image.shared->buffer(), this);
         if (!status) {
             LOG_WARNING("an image could not be shared: %s", status.error().text.c_str());
             // SHARE's answer to memory that is not the guest's own (virtio_vdmabuf.h).
@@ -282,17 +305,35 @@ void Swapchain::retire() {
         retired_ = true;
     }
     image_free_.notify_all();
+    log_->end(VK_ERROR_OUT_OF_DATE_KHR);
+}
+
+VkResult Swapchain::release(std::span<const std::uint32_t> indices) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const std::uint32_t index : indices) {
+            if (index >= images_.size() || images_[index].state != State::acquired) continue;
+            --acquired_;
+            images_[index].state = State::free;
+            free_.push(index);
+        }
+    }
+    image_free_.notify_all();
+    return surface_->lost() ? VK_ERROR_SURFACE_LOST_KHR : VK_SUCCESS;
 }
 
 void Swapchain::wake() noexcept {
     // Taken, so that a waiter that has just looked does not miss it.
     { const std::lock_guard lock(mutex_); }
     image_free_.notify_all();
+    if (surface_->lost()) log_->end(VK_ERROR_SURFACE_LOST_KHR);
 }
 
 // A size that differs from the window's: reported only when the capabilities, which ask the server,
 // show the new size too; otherwise apps recreate their swapchain without end.
+// Nor when the app has asked for it: it is to be scaled.
 bool Swapchain::suboptimal() const noexcept {
+    if (scaling_.behaviour != stream::ScalingBehaviour::any) return false;
     const std::optional<VkExtent2D> extent = surface_->known_extent();
     return extent && (extent->width != extent_.width || extent->height != extent_.height);
 }
@@ -369,11 +410,12 @@ VkCommandBuffer Swapchain::commands_for(const Image& image, std::uint32_t family
     return VK_NULL_HANDLE;
 }
 
-VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& damage,
-                            PresentWaits& waits) {
+VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& waits) {
+    const std::uint32_t index = what.index;
     if (index >= images_.size()) return VK_ERROR_OUT_OF_DATE_KHR;  // an app's error
     Image& image = images_[index];
-    const PresentJob job{index, now_ns(), damage};
+    if (what.mode && is_present_mode(*what.mode)) mode_ = *what.mode;
+    const PresentJob job{index, now_ns(), wire_mode(mode_), what.id, what.damage};
     {
         const std::lock_guard lock(mutex_);
         if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
@@ -398,6 +440,7 @@ VkResult Swapchain::present(Queue& queue, std::uint32_t index, const Damage& dam
         --acquired_;
         image.state = State::presented;
     }
+    log_->presented(what.id);
     if (sync_ == PresentSync::worker) {
         worker_->push(job);
     } else {
@@ -433,11 +476,11 @@ void Swapchain::hand_over_with_fence(const PresentJob& job) {
     image.pending = true;
     producer::FrameInfo frame;
     frame.slot = image.slot;
-    frame.mode = mode_;
+    frame.mode = job.mode;
     frame.called_ns = job.called_ns;
     frame.in_fence = fence.get();
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
-    (void)stream_->present(frame);
+    log_->handed_over(job.id, stream_->present(frame));
 }
 
 // Whether the GPU has done every present that went with a fence.
@@ -479,11 +522,18 @@ void Swapchain::free_image(std::uint32_t index) noexcept {
     image_free_.notify_one();
 }
 
-void Swapchain::on_release(std::uint32_t slot, std::uint64_t) {
+// A host that has gone tells nothing but this, of what it was to show.
+void Swapchain::on_release(std::uint32_t slot, std::uint64_t serial) {
+    log_->shown(serial);
     if (slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
 }
 
+void Swapchain::on_presented(const stream::Presented& message) {
+    log_->shown(message.serial);
+}
+
 void Swapchain::device_lost() noexcept {
+    log_->end(VK_ERROR_DEVICE_LOST);
     {
         const std::lock_guard lock(mutex_);
         failure_ = VK_ERROR_DEVICE_LOST;

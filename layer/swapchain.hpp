@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -52,26 +53,36 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
 
     // No more images for the app; those that it has it may still present, in vain.
     void retire();
+    // Images that the app has and will not present.
+    VkResult release(std::span<const std::uint32_t> indices);
 
     // Takes a free image. VK_SUCCESS, VK_SUBOPTIMAL_KHR, or why there is none.
     VkResult take(std::uint64_t timeout_ns, std::uint32_t& index);
     // Undoes take(): what the app waits for could not be signalled.
     void give_back(std::uint32_t index);
 
+    struct Present {
+        std::uint32_t index = 0;
+        std::uint64_t id = 0;                    // 0: none
+        const VkPresentModeKHR* mode = nullptr;  // null: as before
+        Damage damage;
+    };
     // One present of the app: performs the waits, unless they are done, and sends the image on its
     // way. A failed present leaves the waits to be done by somebody else.
-    VkResult present(Queue& queue, std::uint32_t index, const Damage& damage, PresentWaits& waits);
+    VkResult present(Queue& queue, const Present& what, PresentWaits& waits);
     // A semaphore for the driver's presents in the same call; see present.cpp. Null: out of memory.
     VkSemaphore relay(std::uint32_t index);
 
     // The surface's window has gone: waiting for an image is over.
     void wake() noexcept;
+    PresentLog& log() { return *log_; }
 
     void set_private_data(std::uint64_t slot, std::uint64_t data);
     std::uint64_t private_data(std::uint64_t slot);
 
     void on_release(std::uint32_t slot, std::uint64_t serial) override;
-    void on_presented(const stream::Presented&) override {}
+    // Told by the surface, of any frame of its stream.
+    void on_presented(const stream::Presented& message) override;
     void on_configure(const stream::Configure&) override {}
     void on_close() override {}
     void on_lost() override {}
@@ -109,7 +120,8 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     const std::shared_ptr<Surface> surface_;
     producer::Stream* stream_ = nullptr;  // the surface's; null: nobody sees it
     VkExtent2D extent_{};
-    stream::PresentMode mode_ = stream::PresentMode::fifo;
+    VkPresentModeKHR mode_ = VK_PRESENT_MODE_FIFO_KHR;  // of the last present
+    stream::Scaling scaling_;
     ImageRequest request_;
     const ImageStrategy* strategy_ = nullptr;
     PresentSync sync_ = PresentSync::worker;
@@ -130,6 +142,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     std::mutex private_mutex_;
     std::unordered_map<std::uint64_t, std::uint64_t> private_data_;
 
+    std::optional<PresentLog> log_;
     std::optional<PresentWorker> worker_;
 };
 

@@ -272,6 +272,7 @@ void ProducerSession::on(const stream::StreamImage& message) {
     image->message.flags = message.flags;
     image->message.colour_space = message.colour_space;
     image->message.strategy = message.strategy;
+    image->message.scaling = message.scaling;
     image->message.plane_count = message.plane_count;
     std::copy(std::begin(message.planes), std::end(message.planes),
               std::begin(image->message.planes));

@@ -44,6 +44,7 @@ const char* check(const Image& m) {
     if (m.flags & ~stream::kImageFlags) return "IMAGE flags";
     if (m.plane_count < 1 || m.plane_count > stream::kMaxPlanes) return "IMAGE plane count";
     if (m.strategy >= stream::kStrategyCount) return "IMAGE strategy";
+    if (check(m.scaling)) return "IMAGE scaling";
     for (std::uint32_t i = 0; i < m.plane_count; ++i) {
         if (m.planes[i].offset >= m.buffer_size || m.planes[i].pitch == 0) return "IMAGE plane";
     }

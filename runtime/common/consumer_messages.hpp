@@ -156,7 +156,7 @@ struct Image {
     std::uint32_t memory = 0;       // MemoryKind
     std::uint32_t run_count = 0;    // MemoryKind::runs
     std::uint32_t file_count = 0;   // descriptors after the run table
-    std::uint32_t reserved = 0;
+    stream::Scaling scaling{};
     char reason[kReasonSize] = {};  // why `memory` is no dmabuf; empty if it is
 };
 

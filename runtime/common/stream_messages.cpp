@@ -47,7 +47,7 @@ const char* check(const StreamImage& m) {
     }
     if (m.plane_count < 1 || m.plane_count > kMaxPlanes) return "STREAM_IMAGE plane count";
     if (m.strategy >= kStrategyCount) return "STREAM_IMAGE strategy";
-    if (m.reserved) return "STREAM_IMAGE reserved";
+    if (check(m.scaling)) return "STREAM_IMAGE scaling";
     for (std::uint32_t i = 0; i < kMaxPlanes; ++i) {
         const Plane& plane = m.planes[i];
         if (i >= m.plane_count) {
@@ -139,6 +139,12 @@ const char* check(const ErrorMessage& m) {
 }
 
 }  // namespace
+
+const char* check(const Scaling& scaling) {
+    if (scaling.behaviour > ScalingBehaviour::stretch) return "scaling";
+    if (scaling.gravity_x > Gravity::max || scaling.gravity_y > Gravity::max) return "gravity";
+    return scaling.reserved ? "scaling reserved" : nullptr;
+}
 
 Result<Type> type_of(std::span<const std::byte> bytes) {
     auto type = wire::type_of(bytes);

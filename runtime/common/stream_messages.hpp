@@ -108,6 +108,20 @@ enum class Strategy : std::uint32_t {
 };
 constexpr std::uint32_t kStrategyCount = 6;
 
+// How an image comes into a window of another size. By default its shape is kept, as large as fits.
+enum class ScalingBehaviour : std::uint8_t { any = 0, one_to_one = 1, keep_shape = 2, stretch = 3 };
+// Where it lies when it does not fill the window, or what of it is cut off.
+enum class Gravity : std::uint8_t { centre = 0, min = 1, max = 2 };  // min: left, top
+struct Scaling {
+    ScalingBehaviour behaviour = ScalingBehaviour::any;
+    Gravity gravity_x = Gravity::centre;
+    Gravity gravity_y = Gravity::centre;
+    std::uint8_t reserved = 0;
+    bool operator==(const Scaling&) const = default;
+};
+// Null, or what is wrong.
+const char* check(const Scaling& scaling);
+
 // An image of the stream: a slot, the buffer that holds it, and its layout there.
 struct StreamImage {
     static constexpr Type kType = Type::stream_image;
@@ -123,7 +137,7 @@ struct StreamImage {
     std::uint32_t colour_space = 0;
     std::uint32_t plane_count = 1;  // 1 .. kMaxPlanes; the others are zero
     std::uint32_t strategy = 0;     // Strategy
-    std::uint32_t reserved = 0;
+    Scaling scaling{};
     Plane planes[kMaxPlanes] = {};
 };
 

@@ -21,6 +21,7 @@ Result<ImageLayout> check_layout(const Image& image) {
     layout.offset = image.planes[0].offset;
     layout.pitch = image.planes[0].pitch;
     layout.y_flip = image.flags & stream::kImageYFlip;
+    layout.scaling = image.scaling;
     layout.opaque = image.flags & stream::kImageOpaque || !layout.format->alpha;
     layout.modifier = image.modifier;
     layout.plane_count = image.plane_count;

@@ -16,10 +16,11 @@ struct ImageLayout {
     const PixelFormat* format = nullptr;  // never null once checked
     std::uint32_t width = 0;              // pixels, at least 1
     std::uint32_t height = 0;
-    std::uint64_t offset = 0;  // bytes from the start of the buffer to the first row
-    std::uint64_t pitch = 0;   // bytes from one row to the next
-    bool y_flip = false;       // the first row is the lowest one
-    bool opaque = true;        // alpha is not to be used
+    std::uint64_t offset = 0;   // bytes from the start of the buffer to the first row
+    std::uint64_t pitch = 0;    // bytes from one row to the next
+    bool y_flip = false;        // the first row is the lowest one
+    bool opaque = true;         // alpha is not to be used
+    stream::Scaling scaling{};  // to the window
     std::uint64_t modifier = kModifierLinear;
     std::uint32_t plane_count = 1;
     std::array<stream::Plane, stream::kMaxPlanes> planes{};  // [0]: offset and pitch above

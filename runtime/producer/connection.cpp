@@ -254,6 +254,7 @@ Status Connection::Core::send_image(Stream::State& stream, std::uint32_t number)
     message.flags = slot.info.flags;
     message.colour_space = static_cast<std::uint32_t>(slot.info.colour_space);
     message.strategy = static_cast<std::uint32_t>(slot.info.strategy);
+    message.scaling = slot.info.scaling;
     message.plane_count = slot.info.plane_count;
     std::copy(std::begin(slot.info.planes), std::end(slot.info.planes), message.planes);
     const int error = transport->send_waiting(stream::bytes_of(message));

@@ -50,6 +50,7 @@ struct ImageInfo {
     std::uint32_t flags = 0;  // stream::kImage*
     stream::ColourSpace colour_space = stream::ColourSpace::srgb_nonlinear;
     stream::Strategy strategy = stream::Strategy::unknown;
+    stream::Scaling scaling{};
     std::uint32_t plane_count = 1;
     stream::Plane planes[stream::kMaxPlanes] = {};
 };

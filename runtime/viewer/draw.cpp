@@ -59,7 +59,8 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
         gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, from_layout,
                            kTransfer, kWrite, kTransfer, kRead);
     }
-    const Box box = fit(layout.width, layout.height, extent.width, extent.height);
+    const auto [source, box] =
+        place(layout.width, layout.height, extent.width, extent.height, layout.scaling);
     if (box != Box{0, 0, extent.width, extent.height}) {
         const VkClearColorValue black = {{0, 0, 0, 1}};
         vkCmdClearColorImage(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, &black, 1,
@@ -71,12 +72,16 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
     const auto at = [](std::uint32_t value) { return static_cast<std::int32_t>(value); };
     VkImageBlit region{};
     region.srcSubresource = gpu::kColourLayer;
-    region.srcOffsets[0] = {0, layout.y_flip ? at(layout.height) : 0, 0};
-    region.srcOffsets[1] = {at(layout.width), layout.y_flip ? 0 : at(layout.height), 1};
+    region.srcOffsets[0] = {at(source.x), at(source.y), 0};
+    region.srcOffsets[1] = {at(source.x + source.width), at(source.y + source.height), 1};
+    if (layout.y_flip) {
+        region.srcOffsets[0].y = at(layout.height - source.y);
+        region.srcOffsets[1].y = at(layout.height - source.y - source.height);
+    }
     region.dstSubresource = gpu::kColourLayer;
     region.dstOffsets[0] = {at(box.x), at(box.y), 0};
     region.dstOffsets[1] = {at(box.x + box.width), at(box.y + box.height), 1};
-    const bool scales = box.width != layout.width || box.height != layout.height;
+    const bool scales = box.width != source.width || box.height != source.height;
     const VkFilter filter = scales && can_filter ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
     vkCmdBlitImage(commands, from, from_layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
                    &region, filter);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Where a picture comes to lie in a window of another size.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+
+#include "runtime/common/stream_messages.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -14,10 +17,29 @@ struct Box {
     bool operator==(const Box&) const = default;
 };
 
-// The largest box of the picture's shape in the middle of the window. No side is 0 unless the
-// window has none.
+struct Placement {
+    Box from;  // of the picture
+    Box to;    // of the window
+};
+
+// How far a thing lies from the start of a longer one.
+inline std::uint32_t shift(std::uint32_t shorter, std::uint32_t longer, stream::Gravity gravity) {
+    switch (gravity) {
+        case stream::Gravity::min:
+            return 0;
+        case stream::Gravity::max:
+            return longer - shorter;
+        default:
+            return (longer - shorter) / 2;
+    }
+}
+
+// The largest box of the picture's shape, by default in the middle of the window. No side is 0
+// unless the window has none.
 inline Box fit(std::uint32_t picture_width, std::uint32_t picture_height,
-               std::uint32_t window_width, std::uint32_t window_height) {
+               std::uint32_t window_width, std::uint32_t window_height,
+               stream::Gravity gravity_x = stream::Gravity::centre,
+               stream::Gravity gravity_y = stream::Gravity::centre) {
     const std::uint64_t by_width = std::uint64_t{window_width} * picture_height;
     const std::uint64_t by_height = std::uint64_t{window_height} * picture_width;
     Box box{0, 0, window_width, window_height};
@@ -28,9 +50,41 @@ inline Box fit(std::uint32_t picture_width, std::uint32_t picture_height,
         box.width = static_cast<std::uint32_t>((by_height + picture_height / 2) / picture_height);
         box.width = std::clamp(box.width, std::min(1U, window_width), window_width);
     }
-    box.x = (window_width - box.width) / 2;
-    box.y = (window_height - box.height) / 2;
+    box.x = shift(box.width, window_width, gravity_x);
+    box.y = shift(box.height, window_height, gravity_y);
     return box;
+}
+
+// Along one axis, pixel by pixel: a picture that is too long is cut.
+inline void place_axis(std::uint32_t picture, std::uint32_t window, stream::Gravity gravity,
+                       std::uint32_t& from, std::uint32_t& to, std::uint32_t& length) {
+    length = std::min(picture, window);
+    from = shift(length, picture, gravity);
+    to = shift(length, window, gravity);
+}
+
+inline Placement place(std::uint32_t picture_width, std::uint32_t picture_height,
+                       std::uint32_t window_width, std::uint32_t window_height,
+                       const stream::Scaling& scaling) {
+    Placement placement{{0, 0, picture_width, picture_height}, {0, 0, window_width, window_height}};
+    switch (scaling.behaviour) {
+        case stream::ScalingBehaviour::stretch:
+            break;
+        case stream::ScalingBehaviour::one_to_one: {
+            Box& from = placement.from;
+            Box& to = placement.to;
+            place_axis(picture_width, window_width, scaling.gravity_x, from.x, to.x, to.width);
+            place_axis(picture_height, window_height, scaling.gravity_y, from.y, to.y, to.height);
+            from.width = to.width;
+            from.height = to.height;
+            break;
+        }
+        default:
+            placement.to = fit(picture_width, picture_height, window_width, window_height,
+                               scaling.gravity_x, scaling.gravity_y);
+            break;
+    }
+    return placement;
 }
 
 }  // namespace vdmabuf::viewer

@@ -270,8 +270,11 @@ void Session::show(View& view, const consumer::Frame& message) {
     view.record->width = image->layout().width;
     view.record->height = image->layout().height;
     if (!view.output) {
-        view.info.width = image->layout().width;
-        view.info.height = image->layout().height;
+        // A picture that is scaled to its window does not say how large that is.
+        if (image->layout().scaling.behaviour == stream::ScalingBehaviour::any) {
+            view.info.width = image->layout().width;
+            view.info.height = image->layout().height;
+        }
         auto output = outputs_.make(view.info, events_of(view));
         if (!output) {
             give_up(message);

@@ -81,10 +81,9 @@ class SharedWindow final : public WindowListener {
     }
 
     // ---- the loop's thread
-    // True: the window should take the frame's size.
-    bool show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) {
+    // `size`: of the window, as the app has it. True: the window should take it.
+    bool show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial, Size size) {
         const std::lock_guard lock(mutex_);
-        const Size size{image->layout().width, image->layout().height};
         presenter_->show(std::move(image), serial);
         return wishes_.frame_resized(size);
     }
@@ -127,9 +126,11 @@ class WindowOutput final : public Output {
     }
 
     void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) override {
-        const std::uint32_t width = image->layout().width;
-        const std::uint32_t height = image->layout().height;
-        const bool new_size = shared_->show(std::move(image), serial);
+        const consumer::ImageLayout& layout = image->layout();
+        const bool scaled = layout.scaling.behaviour != stream::ScalingBehaviour::any;
+        const std::uint32_t width = scaled ? info_.width : layout.width;
+        const std::uint32_t height = scaled ? info_.height : layout.height;
+        const bool new_size = shared_->show(std::move(image), serial, {width, height});
         if (window_ == 0) {
             window_ = windows_.open_window(info_.title, width, height, shared_);
         } else if (new_size) {

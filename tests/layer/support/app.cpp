@@ -46,9 +46,9 @@ VkResult App::create(const AppOptions& options) {
             }
         }
     }
-    if (options.validation) extensions.push_back("VK_EXT_debug_utils");
     extensions.insert(extensions.end(), options.instance_extensions.begin(),
                       options.instance_extensions.end());
+    if (options.validation) extensions.push_back("VK_EXT_debug_utils");
     VkApplicationInfo application{VK_STRUCTURE_TYPE_APPLICATION_INFO};
     application.apiVersion = options.api_version;
     const VkValidationFeatureEnableEXT sync =
@@ -95,6 +95,7 @@ VkResult App::create(const AppOptions& options) {
     std::vector<const char*> names = options.device_extensions;
     if (options.swapchain) names.push_back("VK_KHR_swapchain");
     VkDeviceCreateInfo device_info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
+    device_info.pNext = options.device_next;
     device_info.queueCreateInfoCount = static_cast<std::uint32_t>(queue_infos.size());
     device_info.pQueueCreateInfos = queue_infos.data();
     device_info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());

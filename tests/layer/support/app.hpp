@@ -24,10 +24,11 @@ struct AppOptions {
     bool surfaces = true;     // VK_KHR_surface and its platforms
     bool swapchain = true;
     std::uint32_t api_version = VK_API_VERSION_1_1;
+    std::vector<const char*> instance_extensions;  // beside those of `surfaces`
     std::vector<const char*> device_extensions;
-    std::uint32_t physical = 0;                    // which of the GPUs
-    std::vector<std::uint32_t> families = {0};     // a queue of each
-    std::vector<const char*> instance_extensions;  // beside those that the others bring
+    std::uint32_t physical = 0;                 // which of the GPUs
+    std::vector<std::uint32_t> families = {0};  // a queue of each
+    const void* device_next = nullptr;          // chained to VkDeviceCreateInfo
 };
 
 // Instance, device, one queue. Everything of it is destroyed at its end.

@@ -19,6 +19,41 @@ TEST(Fit, KeepsTheShape) {
     EXPECT_EQ(fit(320, 240, 0, 10).width, 0U);
 }
 
+using stream::Gravity;
+using stream::ScalingBehaviour;
+
+TEST(Fit, GravityOfWhatKeepsItsShape) {
+    EXPECT_EQ(fit(320, 240, 800, 480, Gravity::min), (Box{0, 0, 640, 480}));
+    EXPECT_EQ(fit(320, 240, 800, 480, Gravity::max), (Box{160, 0, 640, 480}));
+    EXPECT_EQ(fit(320, 240, 640, 1000, Gravity::centre, Gravity::max), (Box{0, 520, 640, 480}));
+    const auto placed =
+        place(320, 240, 640, 1000, {ScalingBehaviour::keep_shape, Gravity::centre, Gravity::min});
+    EXPECT_EQ(placed.from, (Box{0, 0, 320, 240}));
+    EXPECT_EQ(placed.to, (Box{0, 0, 640, 480}));
+}
+
+TEST(Place, Stretched) {
+    const auto placed = place(320, 240, 10, 1000, {ScalingBehaviour::stretch});
+    EXPECT_EQ(placed.from, (Box{0, 0, 320, 240}));
+    EXPECT_EQ(placed.to, (Box{0, 0, 10, 1000}));
+}
+
+// Smaller along one axis, larger along the other.
+TEST(Place, PixelByPixel) {
+    const auto one_to_one = [](Gravity x, Gravity y) {
+        return place(100, 50, 60, 90, {ScalingBehaviour::one_to_one, x, y});
+    };
+    const auto least = one_to_one(Gravity::min, Gravity::min);
+    EXPECT_EQ(least.from, (Box{0, 0, 60, 50}));
+    EXPECT_EQ(least.to, (Box{0, 0, 60, 50}));
+    const auto most = one_to_one(Gravity::max, Gravity::max);
+    EXPECT_EQ(most.from, (Box{40, 0, 60, 50}));
+    EXPECT_EQ(most.to, (Box{0, 40, 60, 50}));
+    const auto middle = one_to_one(Gravity::centre, Gravity::centre);
+    EXPECT_EQ(middle.from, (Box{20, 0, 60, 50}));
+    EXPECT_EQ(middle.to, (Box{0, 20, 60, 50}));
+}
+
 TEST(RefreshPacer, LeavesADisplayAloneThatWaits) {
     RefreshPacer pacer(16'000, false);
     for (std::uint64_t i = 1; i < 100; ++i) {

@@ -108,8 +108,13 @@ std::vector<Layout> all_layouts() {
     FIELD(stream::StreamImage, colour_space);
     FIELD(stream::StreamImage, plane_count);
     FIELD(stream::StreamImage, strategy);
-    FIELD(stream::StreamImage, reserved);
+    FIELD(stream::StreamImage, scaling);
     FIELD(stream::StreamImage, planes);
+    STRUCTURE("Stream protocol", "scaling", stream::Scaling);
+    FIELD(stream::Scaling, behaviour);
+    FIELD(stream::Scaling, gravity_x);
+    FIELD(stream::Scaling, gravity_y);
+    FIELD(stream::Scaling, reserved);
     MESSAGE("Stream protocol", "PRESENT", stream::Present);
     FIELD(stream::Present, header);
     FIELD(stream::Present, stream);
@@ -261,7 +266,7 @@ std::vector<Layout> all_layouts() {
     FIELD(consumer::Image, memory);
     FIELD(consumer::Image, run_count);
     FIELD(consumer::Image, file_count);
-    FIELD(consumer::Image, reserved);
+    FIELD(consumer::Image, scaling);
     FIELD(consumer::Image, reason);
     MESSAGE("Consumer protocol", "IMAGE_GONE", consumer::ImageGone);
     FIELD(consumer::ImageGone, header);

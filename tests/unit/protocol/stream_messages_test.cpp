@@ -175,7 +175,11 @@ TEST(StreamMessagesTest, StreamImage) {
     EXPECT_REFUSED(m0, m.planes[3].offset = 1);
     EXPECT_TAKEN(m0, m.strategy = kStrategyCount - 1);
     EXPECT_REFUSED(m0, m.strategy = kStrategyCount);
-    EXPECT_REFUSED(m0, m.reserved = 1);
+    EXPECT_TAKEN(m0, (m.scaling = {ScalingBehaviour::stretch, Gravity::max, Gravity::max}));
+    EXPECT_REFUSED(m0, m.scaling.behaviour = static_cast<ScalingBehaviour>(4));
+    EXPECT_REFUSED(m0, m.scaling.gravity_x = static_cast<Gravity>(3));
+    EXPECT_REFUSED(m0, m.scaling.gravity_y = static_cast<Gravity>(3));
+    EXPECT_REFUSED(m0, m.scaling.reserved = 1);
     EXPECT_TAKEN(m0, m.planes[0].offset = kTop - 1);
     EXPECT_REFUSED(m0, m.planes[0].offset = kTop);
     EXPECT_REFUSED(m0, m.planes[0].offset = kAll64);

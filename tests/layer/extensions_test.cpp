@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// The extensions that the layer brings: what apps are told, and what drivers are not.
+#include <algorithm>
+#include <cstring>
+
+#include "tests/layer/support/fixture.hpp"
+
+namespace vdmabuf::test {
+namespace {
+
+using ExtensionsTest = LayerTest;
+
+// Whatever the driver has.
+constexpr const char* kAlways[] = {
+    "VK_KHR_incremental_present",
+    "VK_EXT_swapchain_maintenance1",
+    "VK_KHR_present_id",
+    "VK_KHR_present_wait",
+#ifdef VK_KHR_swapchain_maintenance1
+    "VK_KHR_swapchain_maintenance1",
+#endif
+#ifdef VK_KHR_present_id2
+    "VK_KHR_present_id2",
+    "VK_KHR_present_wait2",
+#endif
+};
+
+TEST_F(ExtensionsTest, OfferedOnceEach) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    std::uint32_t count = 0;
+    vkEnumerateDeviceExtensionProperties(app.physical, nullptr, &count, nullptr);
+    std::vector<VkExtensionProperties> all(count);
+    vkEnumerateDeviceExtensionProperties(app.physical, nullptr, &count, all.data());
+    const auto occurrences = [&](const char* name) {
+        return std::count_if(all.begin(), all.end(), [&](const VkExtensionProperties& each) {
+            return std::strcmp(each.extensionName, name) == 0;
+        });
+    };
+    for (const char* name : kAlways) EXPECT_EQ(occurrences(name), 1) << name;
+    EXPECT_EQ(occurrences("VK_KHR_swapchain_mutable_format"), 1);
+    EXPECT_EQ(occurrences("VK_KHR_swapchain"), 1);
+    // Of the layer alone: the same ones, without the driver's.
+    const VkResult result =
+        vkEnumerateDeviceExtensionProperties(app.physical, "VK_LAYER_VDMABUF_wsi", &count, nullptr);
+    EXPECT_EQ(result, VK_SUCCESS);
+}
+
+TEST_F(ExtensionsTest, InstanceExtensionsAreOffered) {
+    std::uint32_t count = 0;
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, nullptr);
+    std::vector<VkExtensionProperties> all(count);
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, all.data());
+    for (const char* name : {"VK_KHR_get_surface_capabilities2", "VK_EXT_surface_maintenance1",
+#ifdef VK_KHR_surface_maintenance1
+                             "VK_KHR_surface_maintenance1",
+#endif
+                             "VK_KHR_surface_protected_capabilities", "VK_EXT_swapchain_colorspace",
+                             "VK_GOOGLE_surfaceless_query", "VK_EXT_headless_surface"}) {
+        EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const auto& each) {
+            return std::strcmp(each.extensionName, name) == 0;
+        })) << name;
+    }
+}
+
+// Structures of ours between others': all answered, and the chain is as the app made it.
+TEST_F(ExtensionsTest, FeaturesAreTold) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    VkPhysicalDevicePresentWaitFeaturesKHR wait{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_WAIT_FEATURES_KHR};
+    VkPhysicalDevice16BitStorageFeatures theirs{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES, &wait};
+    VkPhysicalDevicePresentIdFeaturesKHR id{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_ID_FEATURES_KHR, &theirs};
+    VkPhysicalDeviceSwapchainMaintenance1FeaturesEXT maintenance{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SWAPCHAIN_MAINTENANCE_1_FEATURES_EXT, &id};
+    VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &maintenance};
+    vkGetPhysicalDeviceFeatures2(app.physical, &features);
+    EXPECT_TRUE(wait.presentWait);
+    EXPECT_TRUE(id.presentId);
+    EXPECT_TRUE(maintenance.swapchainMaintenance1);
+    EXPECT_EQ(features.pNext, &maintenance);
+    EXPECT_EQ(maintenance.pNext, &id);
+    EXPECT_EQ(id.pNext, &theirs);
+    EXPECT_EQ(theirs.pNext, &wait);
+    EXPECT_TRUE(features.features.robustBufferAccess);
+}
+
+// The driver refuses features that it does not know as its own: it must not see them. The app's
+// structures may lie in memory that cannot be written to.
+TEST_F(ExtensionsTest, DriversDoNotSeeThem) {
+    static const VkPhysicalDevicePresentWaitFeaturesKHR wait{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_WAIT_FEATURES_KHR, nullptr, VK_TRUE};
+    static const VkPhysicalDevice16BitStorageFeatures theirs{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
+        const_cast<VkPhysicalDevicePresentWaitFeaturesKHR*>(&wait)};
+    static const VkPhysicalDevicePresentIdFeaturesKHR id{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_ID_FEATURES_KHR,
+        const_cast<VkPhysicalDevice16BitStorageFeatures*>(&theirs), VK_TRUE};
+    static const VkPhysicalDeviceFeatures2 features{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+        const_cast<VkPhysicalDevicePresentIdFeaturesKHR*>(&id)};
+    AppOptions options = watched_from_below();
+    options.device_extensions = {"VK_KHR_present_id", "VK_KHR_present_wait"};
+    options.device_next = &features;
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    EXPECT_NE(app.device_function<PFN_vkVoidFunction>("vkWaitForPresentKHR"), nullptr);
+    EXPECT_EQ(app.device_function<PFN_vkVoidFunction>("vkReleaseSwapchainImagesEXT"), nullptr)
+        << "not enabled";
+    expect_clean_end(app);
+}
+
+TEST_F(ExtensionsTest, WithoutASurface) {
+    AppOptions options;
+    options.instance_extensions = {"VK_GOOGLE_surfaceless_query"};
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    VkSurfaceFormatKHR formats[32];
+    std::uint32_t count = 32;
+    ASSERT_EQ(vkGetPhysicalDeviceSurfaceFormatsKHR(app.physical, VK_NULL_HANDLE, &count, formats),
+              VK_SUCCESS);
+    EXPECT_GE(count, 4u);
+    EXPECT_EQ(formats[0].format, VK_FORMAT_B8G8R8A8_UNORM);
+    VkPresentModeKHR modes[16];
+    count = 16;
+    ASSERT_EQ(
+        vkGetPhysicalDeviceSurfacePresentModesKHR(app.physical, VK_NULL_HANDLE, &count, modes),
+        VK_SUCCESS);
+    EXPECT_EQ(modes[0], VK_PRESENT_MODE_FIFO_KHR);
+}
+
+TEST_F(ExtensionsTest, ProtectedSwapchainsAreNotSupported) {
+    AppOptions options;
+    options.instance_extensions = {"VK_KHR_surface_protected_capabilities"};
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    VkPhysicalDeviceSurfaceInfo2KHR info{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SURFACE_INFO_2_KHR};
+    info.surface = app.headless_surface();
+    VkSurfaceProtectedCapabilitiesKHR of_protected{
+        VK_STRUCTURE_TYPE_SURFACE_PROTECTED_CAPABILITIES_KHR, nullptr, VK_TRUE};
+    VkSurfaceCapabilities2KHR capabilities{VK_STRUCTURE_TYPE_SURFACE_CAPABILITIES_2_KHR,
+                                           &of_protected};
+    const auto query = app.instance_function<PFN_vkGetPhysicalDeviceSurfaceCapabilities2KHR>(
+        "vkGetPhysicalDeviceSurfaceCapabilities2KHR");
+    ASSERT_EQ(query(app.physical, &info, &capabilities), VK_SUCCESS);
+    EXPECT_FALSE(of_protected.supportsProtected);
+}
+
+}  // namespace
+}  // namespace vdmabuf::test

@@ -254,6 +254,9 @@ enum vdmabuf_consumer_event_type {
     VDMABUF_CONSUMER_RAW_MESSAGE = 13, /* message: of the producer of a buffer that was taken */
     /* message, without data: vdmabuf_consumer_raw_send() may be tried again for this buffer */
     VDMABUF_CONSUMER_RAW_ROOM = 14,
+    /* text: the broker refuses a request (a stream whose memory it keeps from consumers, say), or
+     * the connection, which it then ends; the library tries again all the same. */
+    VDMABUF_CONSUMER_ERROR = 15,
 };
 
 /* A type that a program does not know is to be ignored. */

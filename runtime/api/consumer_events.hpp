@@ -79,6 +79,9 @@ struct ConnectedEvent {
 struct DisconnectedEvent {
     std::string text;
 };
+struct ErrorEvent {
+    std::string text;
+};
 struct StreamAddedEvent {
     std::shared_ptr<StreamRecord> record;
 };
@@ -103,9 +106,9 @@ struct RawBufferEvent {
     raw::Buffer message;
     std::unique_ptr<Memory> memory;
 };
-using ConsumerEvent =
-    std::variant<ConnectedEvent, DisconnectedEvent, StreamAddedEvent, StreamRemovedEvent,
-                 StreamTitleEvent, ImageEvent, ImageGoneEvent, FrameEvent, raw::Offered, raw::Gone,
-                 RawBufferEvent, raw::TakeRefused, raw::ConsumerMessage, raw::ConsumerCredit>;
+using ConsumerEvent = std::variant<ConnectedEvent, DisconnectedEvent, ErrorEvent, StreamAddedEvent,
+                                   StreamRemovedEvent, StreamTitleEvent, ImageEvent, ImageGoneEvent,
+                                   FrameEvent, raw::Offered, raw::Gone, RawBufferEvent,
+                                   raw::TakeRefused, raw::ConsumerMessage, raw::ConsumerCredit>;
 
 }  // namespace vdmabuf::api

@@ -95,6 +95,10 @@ void vdmabuf_consumer::frame(const consumer::Frame& message) {
     events_.push_back(FrameEvent{std::make_shared<FrameRecord>(message)});
 }
 
+void vdmabuf_consumer::broker_says(const consumer::ErrorMessage& message) {
+    events_.push_back(ErrorEvent{consumer::get_text(message.text)});
+}
+
 void vdmabuf_consumer::query_done() {
     if (reattaching_.empty()) return;
     const std::uint64_t stream = reattaching_.front();
@@ -128,6 +132,12 @@ bool vdmabuf_consumer::hand(DisconnectedEvent& event) {
     raws_.clear();
     keep_ = std::move(over);
     out_.type = VDMABUF_CONSUMER_DISCONNECTED;
+    out_.text = event.text.c_str();
+    return true;
+}
+
+bool vdmabuf_consumer::hand(ErrorEvent& event) {
+    out_.type = VDMABUF_CONSUMER_ERROR;
     out_.text = event.text.c_str();
     return true;
 }

@@ -73,12 +73,14 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const vdmabuf::consumer::Frame& message) override;
     void query_done() override;
+    void broker_says(const vdmabuf::consumer::ErrorMessage& message) override;
     vdmabuf::Status raw_message(std::span<const std::byte> bytes,
                                 std::vector<vdmabuf::UniqueFd> fds) override;
 
     // What the program learns now. False: nothing that it is told.
     bool hand(vdmabuf::api::ConnectedEvent& event);
     bool hand(vdmabuf::api::DisconnectedEvent& event);
+    bool hand(vdmabuf::api::ErrorEvent& event);
     bool hand(vdmabuf::api::StreamAddedEvent& event);
     bool hand(vdmabuf::api::StreamRemovedEvent& event);
     bool hand(vdmabuf::api::StreamTitleEvent& event);

@@ -162,8 +162,8 @@ Status RawConsumer::on(const raw::Take& message) {
         return {};
     }
     auto exported = buffers_.export_memory(*offer, takes_dmabufs_ && message.memory == 0);
-    if (!exported) {
-        refuse(message.id, ErrorCode::policy, exported.error().text);
+    if (!exported || exported->kind == consumer::MemoryKind::none) {
+        refuse(message.id, ErrorCode::policy, exported ? exported->reason : exported.error().text);
         return {};
     }
     auto answer = raw::make<raw::Buffer>();

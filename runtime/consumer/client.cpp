@@ -160,6 +160,7 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         auto m = decode<ErrorMessage>(bytes);
         if (!m) return m.error();
         LOG_ERROR("the broker says: %s", get_text(m->text).c_str());
+        listener_.broker_says(*m);
         return {};  // what it means for the connection, the broker does
     }
     if (!welcomed_) {

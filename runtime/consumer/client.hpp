@@ -37,6 +37,8 @@ class ClientListener {
     virtual void stream_status(const StreamStatus&) {}
     virtual void image_status(const ImageStatus&) {}
     virtual void query_done() {}
+    // The broker refuses something, or (disconnected() follows) this connection.
+    virtual void broker_says(const ErrorMessage&) {}
     // A message of raw buffers (raw::to_consumer()), not decoded yet. An error: the broker breaks
     // the protocol.
     virtual Status raw_message(std::span<const std::byte> /*bytes*/,

@@ -49,6 +49,21 @@ TEST_F(CallsTest, TheyWaitForABrokerWhereTheyAreAskedTo) {
     EXPECT_EQ(vdmabuf_producer_online(p), 1);
 }
 
+TEST_F(CallsTest, ABrokerThatTakesNobodySaysSo) {
+    config.consumers = 1;
+    start_broker();
+    auto* first = consumer();
+    EXPECT_EQ(next(first).type, VDMABUF_CONSUMER_CONNECTED);
+    auto* second = consumer();
+    const auto refused = next(second);
+    ASSERT_EQ(refused.type, VDMABUF_CONSUMER_ERROR);
+    EXPECT_NE(std::strstr(refused.text, "no more consumers"), nullptr) << refused.text;
+    EXPECT_EQ(vdmabuf_consumer_attach(second, 1), -ENOTCONN);
+    // And takes it when there is room.
+    close(first);
+    EXPECT_EQ(await(second, VDMABUF_CONSUMER_CONNECTED).type, VDMABUF_CONSUMER_CONNECTED);
+}
+
 TEST_F(CallsTest, StructuresOfOtherVersions) {
     start_broker();
     const std::string socket = consumers();

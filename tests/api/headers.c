@@ -57,5 +57,5 @@ SAME(offsetof(struct vdmabuf_producer_event, data), 24);
 SAME(offsetof(struct vdmabuf_producer_event, died), 40);
 SAME(offsetof(struct vdmabuf_producer_event, text), 48);
 #endif
-SAME(VDMABUF_CONSUMER_RAW_ROOM, 14);
+SAME(VDMABUF_CONSUMER_ERROR, 15);
 SAME(VDMABUF_PRODUCER_ROOM, 8);

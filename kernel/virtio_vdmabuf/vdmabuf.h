@@ -34,6 +34,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
@@ -240,8 +241,6 @@ struct vdmabuf_channel {
 
 /* ---- main.c -------------------------------------------------------------- */
 
-extern const struct file_operations vdmabuf_fops;
-
 bool vdmabuf_budget_take(struct vdmabuf_budget *budget, u64 bytes,
 			 u64 max_buffers, u64 max_bytes);
 void vdmabuf_budget_give(struct vdmabuf_budget *budget, u64 bytes);
@@ -269,6 +268,8 @@ void vdmabuf_small_init(struct vdmabuf_small_request *small, u32 type, u32 size,
 			u32 channel,
 			void (*done)(struct vdmabuf_request *req));
 
+/* ---- call.c --------------------------------------------------------------- */
+
 size_t vdmabuf_call_chunk(void);
 struct vdmabuf_call *vdmabuf_call_alloc(struct vdmabuf_device *vd, size_t size);
 void vdmabuf_call_put_bytes(struct vdmabuf_call *call, const void *data, size_t size);
@@ -284,8 +285,21 @@ int vdmabuf_call_submit(struct vdmabuf_call *call);
 int vdmabuf_call_wait(struct vdmabuf_call *call, unsigned long deadline);
 int vdmabuf_status_to_errno(u32 status);
 
+/* ---- chardev.c ----------------------------------------------------------- */
+
+extern const struct file_operations vdmabuf_fops;
+
+/* ---- events.c ------------------------------------------------------------ */
+
+void vdmabuf_channel_event(struct vdmabuf_channel *ch, const void *data, u32 size);
+void vdmabuf_events_drop(struct vdmabuf_channel *ch);
+ssize_t vdmabuf_read(struct file *file, char __user *to, size_t count, loff_t *pos);
+__poll_t vdmabuf_poll(struct file *file, struct poll_table_struct *table);
+
 /* ---- channel.c ----------------------------------------------------------- */
 
+struct vdmabuf_channel *vdmabuf_channel_new(struct vdmabuf_device *vd);
+int vdmabuf_channel_open(struct vdmabuf_channel *ch);
 struct vdmabuf_channel *vdmabuf_channel_find(struct vdmabuf_device *vd, u32 number);
 bool vdmabuf_channel_charge(struct vdmabuf_channel *ch, u64 size);
 void vdmabuf_channel_refund(struct vdmabuf_channel *ch, u64 size);
@@ -298,7 +312,6 @@ void vdmabuf_channel_finish(struct vdmabuf_channel *ch, bool gone);
 int vdmabuf_channel_await_resync(struct vdmabuf_channel *ch, unsigned long generation,
 				 unsigned long deadline);
 struct vdmabuf_call *vdmabuf_channel_open_call(struct vdmabuf_channel *ch);
-void vdmabuf_channel_event(struct vdmabuf_channel *ch, const void *data, u32 size);
 void vdmabuf_channel_wake(struct vdmabuf_channel *ch);
 void vdmabuf_channel_resync_begin(struct vdmabuf_channel *ch);
 void vdmabuf_channel_resync_end(struct vdmabuf_channel *ch);

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# driver_test.sh [--kills N | --faults] --vmm qemu|uml [--kernel 6.1|6.12] --out DIR: the driver's
+# driver_test.sh [--kills N | --faults] --vmm qemu|uml [--kernel 6.1|6.12|7] --out DIR: the driver's
 # tests in a guest, with vdmabufd behind its device. --kills: kills the broker so often meanwhile.
 # --faults: fault_test, with fault_host.py behind the device. With VDMABUF_SANITIZED=1 User Mode
 # Linux has KASAN and lock checking. Any report of the kernel fails.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-KILLS=0 FAULTS='' OUT='' VMM=uml KERNEL=6.12 PIDS=() BOOT=()
+# shellcheck source=tests/guest/host.sh
+. "$REPO/tests/guest/host.sh"
+KILLS=0 FAULTS='' OUT='' VMM=uml KERNEL=6.12
 while (($#)); do
   case $1 in
     --kills) KILLS=$2; shift ;;
@@ -19,57 +21,29 @@ while (($#)); do
   esac
   shift
 done
-BOOT=(--vmm "$VMM" --kernel "$KERNEL")
-[[ -z ${VDMABUF_SANITIZED:-} ]] || BOOT+=(--sanitized)
-[[ $VMM == uml ]] || BOOT+=(--gpu)
 [[ -n $OUT ]] || usage_error "--out DIR is needed"
-BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
 
-rm -rf "$OUT"
-mkdir -p "$OUT/guest"
-# The guest sees this folder wherever the build lies.
-TEST=driver_test
+begin "$OUT"
+TEST=driver_test ARGS=()
 [[ -z $FAULTS ]] || TEST=fault_test
+# The guest sees this folder wherever the build lies.
 cp "$BIN/tests/guest/$TEST" "$OUT/guest/"
-SOCKETS=$(mktemp -d)
-cleanup() {
-  local pid
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$SOCKETS"
-}
-trap cleanup EXIT
-trap 'exit 143' TERM INT HUP
-
 if [[ -n $FAULTS ]]; then
-  HOST=(python3 -B "$REPO/tests/guest/fault_host.py" "$SOCKETS/vm.sock")
+  start_fault_host
 else
-  HOST=("$BIN/runtime/tools/vdmabufd" --vm "test=$SOCKETS/vm.sock")
-fi
-XDG_RUNTIME_DIR=$SOCKETS setpriv --pdeathsig TERM "${HOST[@]}" >"$OUT/host.log" 2>&1 &
-HOST_PID=$!
-PIDS+=("$HOST_PID")
-for ((i = 0; i < 200; i++)); do
-  [[ ! -S $SOCKETS/vm.sock ]] || break
-  sleep 0.05
-done
-
-# Fences that a test can signal: vgem has them where the kernel has no sw_sync.
-JOB='for driver in vgem virtio-gpu; do modprobe $driver 2>/dev/null; done; exec "$@"'
-ARGS=()
-if [[ -z $FAULTS ]]; then
+  start_vdmabufd
   build=$KERNEL
-  [[ $VMM == qemu ]] || build=uml${VDMABUF_SANITIZED:+-sanitized}
-  cp "$("$REPO/scripts/guest/build-module.sh" "$build")" "$OUT/guest/"
-  ARGS=(--module "$OUT/guest/virtio_vdmabuf.ko")
+  [[ $VMM == qemu ]] || build=uml
+  # KASAN in User Mode Linux takes memory of an unloaded module for that of the next one.
+  if [[ -z ${VDMABUF_SANITIZED:-} ]]; then
+    cp "$("$REPO/scripts/guest/build-module.sh" "$build")" "$OUT/guest/"
+    ARGS=(--module "$OUT/guest/virtio_vdmabuf.ko")
+  fi
 fi
 ((KILLS == 0)) || ARGS=(--restarts --seconds 10 --only 'many threads and channels')
-setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${BOOT[@]}" --vhost-user "$SOCKETS/vm.sock" \
-  --share "$OUT/guest" --timeout 280 -- \
-  sh -c "$JOB" sh "$OUT/guest/$TEST" "${ARGS[@]}" \
-  >"$OUT/boot.log" 2>&1 &
-GUEST=$!
-PIDS+=("$GUEST")
+BOOT=(--vmm "$VMM" --kernel "$KERNEL")
+[[ $VMM == uml ]] || BOOT+=(--gpu)
+start_guest "${BOOT[@]}" --timeout 280 -- "$OUT/guest/$TEST" "${ARGS[@]}"
 
 for ((i = 0; i < KILLS; )); do
   kill -0 "$GUEST" 2>/dev/null || break
@@ -80,8 +54,8 @@ for ((i = 0; i < KILLS; )); do
   i=$((i + 1))
 done
 status=0
-wait "$GUEST" || status=$?
-cat "$OUT/guest/guest-output.log" 2>/dev/null || cat "$OUT/boot.log"
+guest_status || status=$?
+
 # Whose dmabufs this kernel has to offer; a test that finds none skips itself.
 EXPORTERS=()
 [[ $VMM == qemu && $KERNEL == 6.1 ]] || EXPORTERS+=(udmabuf 'the system heap')
@@ -93,13 +67,7 @@ if [[ -z $FAULTS ]] && ((KILLS == 0)); then
       die "no dmabuf of $exporter was shared"
   done
 fi
-# What virtio_uml itself warns of when its peer goes is not the driver's. Nor is it a mistake that
-# two importers map the pages of one dmabuf, which the kernel's checks of DMA take for one.
-if grep -hE 'BUG:|KASAN|WARNING:|circular|ODEBUG|Oops|DMA-API: ' "$OUT/guest/"{guest-dmesg,console}.log 2>/dev/null |
-  grep -vE 'arch/um/drivers/virtio_uml.c|DMA-API: (preallocated|debugging|Mapped at)' |
-  grep -vE 'kernel/dma/debug.c|DMA-API: .*overlapping mappings'; then
-  die "the guest's kernel complains; see $OUT/guest/guest-dmesg.log"
-fi
+expect_no_kernel_reports "$OUT/guest/"{guest-dmesg,console}.log
 # It ends with the guest; what the driver said wrong ends it earlier.
 if [[ -n $FAULTS ]] && ! wait "$HOST_PID"; then
   show_tail "$OUT/host.log"

@@ -6,26 +6,18 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+# shellcheck source=tests/guest/host.sh
+. "$REPO/tests/guest/host.sh"
 [[ $# == 4 && $1 == --kernel && $3 == --out ]] || usage_error "--kernel 6.1|6.12 --out DIR"
-KERNEL=$2 OUT=$4
-TEST=${VDMABUF_BUILD_DIR:-$BUILD/release}/tests/guest/fault_test
+KERNEL=$2
+TEST=$BIN/tests/guest/fault_test
+begin "$4"
 
 qemu=$("$REPO/scripts/guest/fetch-qemu.sh")
 kernel=$("$REPO/scripts/guest/fetch-kernel.sh" "$KERNEL")
 initramfs=$("$REPO/scripts/guest/make-initramfs.sh" "$KERNEL")
 module=$("$REPO/scripts/guest/build-module.sh" "$KERNEL")
-rm -rf "$OUT"
 mkdir -p "$OUT/tree"/{sys,tmp}
-SOCKETS=$(mktemp -d)
-PIDS=()
-cleanup() {
-  local pid
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$SOCKETS"
-}
-trap cleanup EXIT
-trap 'exit 143' TERM INT HUP
 
 cp "$module" "$OUT/tree/"
 # vgem, for fences, and what it needs, in that order after the modules that are there.
@@ -56,13 +48,7 @@ chmod +x "$OUT/tree/sleep-init"
 (cd "$OUT/tree" && find . | cpio --quiet -o -H newc -R 0:0) | gzip -1 | cat "$initramfs" - >"$OUT/initramfs.gz"
 rm -r "$OUT/tree"
 
-setpriv --pdeathsig TERM python3 -B "$REPO/tests/guest/fault_host.py" "$SOCKETS/vm.sock" \
-  >"$OUT/host.log" 2>&1 &
-PIDS+=($!)
-for ((i = 0; i < 200; i++)); do
-  [[ ! -S $SOCKETS/vm.sock ]] || break
-  sleep 0.05
-done
+start_fault_host
 setpriv --pdeathsig TERM timeout -k 5 200 "$qemu" -nodefaults -no-user-config -display none \
   -no-reboot -serial stdio -machine q35,memory-backend=mem -m 512 -smp 2 \
   -object memory-backend-memfd,id=mem,size=512M,share=on \
@@ -76,4 +62,4 @@ PIDS+=("$GUEST")
 wait "$GUEST" || true
 cat "$OUT/console.log"
 grep -q '^ok  *sleep ' "$OUT/console.log" && grep -q 'sleep-test-status 0' "$OUT/console.log" || die "see $OUT/console.log and $OUT/host.log"
-if grep -E 'BUG:|WARNING:|Oops' "$OUT/console.log"; then die "the guest's kernel complains"; fi
+expect_no_kernel_reports "$OUT/console.log"

@@ -7,8 +7,10 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+# shellcheck source=tests/guest/host.sh
+. "$REPO/tests/guest/host.sh"
 ROUNDS=4
-VMM='' KERNEL=6.12 OUT='' PIDS=()
+VMM='' KERNEL=6.12 OUT=''
 while (($#)); do
   case $1 in
     --vmm) VMM=$2 ;;
@@ -19,43 +21,19 @@ while (($#)); do
   shift 2
 done
 [[ -n $OUT && -n $VMM ]] || usage_error "--vmm and --out are needed"
-BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
+
+begin "$OUT"
 LOG=$OUT/guest/guest-output.log
-
-rm -rf "$OUT"
-mkdir -p "$OUT/guest"
 cp "$BIN/tests/guest/driver_test" "$OUT/guest/"
-SOCKETS=$(mktemp -d)
-cleanup() {
-  local pid
-  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$SOCKETS"
-}
-trap cleanup EXIT
-trap 'exit 143' TERM INT HUP
-
-XDG_RUNTIME_DIR=$SOCKETS setpriv --pdeathsig TERM "$BIN/runtime/tools/vdmabufd" --vm "test=$SOCKETS/vm.sock" \
-  >"$OUT/host.log" 2>&1 &
-HOST=$!
-PIDS+=("$HOST")
-for ((i = 0; i < 200; i++)); do
-  [[ ! -S $SOCKETS/vm.sock ]] || break
-  sleep 0.05
-done
-
-boot=(--vmm "$VMM" --vhost-user "$SOCKETS/vm.sock" --share "$OUT/guest" --timeout 200)
-[[ -z ${VDMABUF_SANITIZED:-} ]] || boot+=(--sanitized)
+start_vdmabufd
+boot=(--vmm "$VMM" --timeout 200)
 if [[ $VMM == qemu ]]; then
   boot+=(--kernel "$KERNEL" --qmp "$SOCKETS/qmp.sock")
   arguments=(--only 'unplug and plug' --unplugs "$ROUNDS")
 else
   arguments=(--only unplug --unplug-for-ever)
 fi
-setpriv --pdeathsig TERM "$REPO/scripts/guest/boot.sh" "${boot[@]}" -- \
-  sh -c 'modprobe vgem 2>/dev/null; exec "$@"' sh "$OUT/guest/driver_test" "${arguments[@]}" >"$OUT/boot.log" 2>&1 &
-GUEST=$!
-PIDS+=("$GUEST")
+start_guest "${boot[@]}" -- "$OUT/guest/driver_test" "${arguments[@]}"
 
 # await LINE: until the guest has written it.
 await() {
@@ -97,13 +75,9 @@ if [[ $VMM == qemu ]]; then
   done
 else
   await "unplug 0"
-  kill -KILL "$HOST" # and with it, the process that serves
+  kill -KILL "$HOST_PID" # and with it, the process that serves
 fi
 status=0
-wait "$GUEST" || status=$?
-cat "$LOG"
-if grep -hE 'BUG:|KASAN|WARNING:|circular|ODEBUG|Oops|DMA-API: ' "$OUT/guest/"{guest-dmesg,console}.log 2>/dev/null |
-  grep -vE 'arch/um/drivers/virtio_uml.c|DMA-API: (preallocated|debugging|Mapped at)'; then
-  die "the guest's kernel complains; see $OUT/guest/guest-dmesg.log"
-fi
+guest_status || status=$?
+expect_no_kernel_reports "$OUT/guest/"{guest-dmesg,console}.log
 exit "$status"

@@ -2,6 +2,7 @@
 // vdmabufd: the keeper, and (started by it) the broker.
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,7 +34,17 @@ void report_load(EventLoop& loop, keeper::BrokerSide& side, const broker::Broker
     loop.at(now_ns() + 200 * kNsPerMs, [&] { report_load(loop, side, broker); });
 }
 
+// Each buffer may cost two descriptors and each frame that waits for a fence one: the usual soft
+// limit of 1024 is for programs that use select(2).
+void allow_all_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run_broker(const DaemonOptions& options) {
+    allow_all_descriptors();
     // The keeper decides when to end; a terminal's signals reach both.
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);

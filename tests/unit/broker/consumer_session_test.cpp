@@ -236,6 +236,7 @@ std::vector<std::pair<const char*, Bytes>> all_messages(std::uint64_t id, std::u
         {"IMPORTED", packed(imported)},
         {"STATISTICS", packed(with(consumer::make<consumer::Statistics>()))},
         {"QUERY", packed(consumer::make<consumer::Query>())},
+        {"FORMATS", packed(imports({5}))},
     };
 }
 
@@ -273,7 +274,7 @@ TEST_F(ConsumerSessionTest, EveryMessageIsTakenWhenRightAndRefusedWhenItsSizeIsW
 }
 
 TEST_F(ConsumerSessionTest, UnknownTypesAndDescriptorsAreRefused) {
-    for (const std::uint32_t type : {0u, 1u, 0x10cu, 0x181u, 0x187u, 0xFFFFFFFFu}) {
+    for (const std::uint32_t type : {0u, 1u, 0x10eu, 0x181u, 0x187u, 0xFFFFFFFFu}) {
         SCOPED_TRACE(type);
         auto peer = greeted_consumer();
         Bytes bytes(16);
@@ -291,7 +292,7 @@ TEST_F(ConsumerSessionTest, WhatWasNeverThereIsRefused) {
     make_stream(1);
     for (const std::uint64_t wrong : {std::uint64_t{0}, std::uint64_t{2}, ~std::uint64_t{0}}) {
         for (auto& [name, bytes] : all_messages(wrong, 1)) {
-            if (std::string(name) == "QUERY") continue;
+            if (std::string(name) == "QUERY" || std::string(name) == "FORMATS") continue;
             SCOPED_TRACE(name);
             auto peer = viewer(1);
             peer->send_bytes(bytes);
@@ -376,6 +377,65 @@ TEST_F(ConsumerSessionTest, AnImageComesWithItsPagesReadOnly) {
     ::munmap(view, run.length);
     EXPECT_EQ(::mmap(nullptr, kPage, PROT_WRITE, MAP_SHARED, file, 0), MAP_FAILED);
     EXPECT_EQ(::pwrite(file, "x", 1, 0), -1);
+}
+
+TEST_F(ConsumerSessionTest, WithoutADmabufThereIsNothingToAskAgainFor) {
+    make_stream(1);
+    auto peer = viewer(1);
+    auto again = of_stream<consumer::ImageAgain>();
+    again.image = images[0].image + 1;
+    peer->send(again);  // none of its images: it may have gone
+    settle();
+    again.image = images[0].image;
+    peer->send(again);
+    expect_refused(*peer, ErrorCode::protocol, Type::image_again, "IMAGE_AGAIN");
+}
+
+TEST_F(ConsumerSessionTest, WhereNoDmabufCanBeMadeTheReasonIsTold) {
+    if (::access("/dev/udmabuf", R_OK | W_OK) == 0) GTEST_SKIP() << "here one can be made";
+    config.share_vm_memory = false;
+    make_stream(1);
+    auto peer = consumer();
+    auto message = consumer_hello();
+    message.features = consumer::kFeatureDmabuf;
+    peer->send(message);
+    peer->expect<consumer::Welcome>();
+    id = peer->expect<consumer::StreamAdded>().stream;
+    peer->send(attach(id));
+    const auto local = peer->expect<consumer::Image>();
+    EXPECT_EQ(local.memory, static_cast<std::uint32_t>(consumer::MemoryKind::runs));
+    EXPECT_THAT(std::string(local.reason), HasSubstr("no /dev/udmabuf"));
+    // Of a VM's memory it may not even have the runs, but the connection and the stream go on.
+    auto guest = port("vm");
+    guest->send(hello());
+    EXPECT_EQ(guest->expect<stream::Welcome>().format_count, known_formats().size());
+    auto memory = std::make_shared<BufferMemory>();
+    memory->files.push_back(std::make_shared<const UniqueFd>(sealed_memfd(kImageBytes)));
+    memory->runs.push_back({0, 0, kImageBytes});
+    memory->size = kImageBytes;
+    ASSERT_EQ(broker->ports().buffer_created(*guest, id_of(1), memory), Created::ok);
+    guest->send(create(1));
+    guest->send(image(1, 0, id_of(1)));
+    id = peer->expect<consumer::StreamAdded>().stream;
+    peer->send(attach(id));
+    const auto kept = peer->expect<consumer::Image>();
+    EXPECT_EQ(kept.memory, static_cast<std::uint32_t>(consumer::MemoryKind::none));
+    EXPECT_THAT(std::string(kept.reason), HasSubstr("share_vm_memory"));
+    EXPECT_THAT(std::string(kept.reason), HasSubstr("no /dev/udmabuf"));
+    guest->send(present(1, 0, 1));
+    EXPECT_EQ(peer->expect<consumer::Frame>().image, kept.image);
+    peer->send(consumer::make<consumer::Query>());
+    peer->await<consumer::ImageStatus>();
+    const auto status = peer->await<consumer::ImageStatus>();
+    EXPECT_EQ(status.memory, static_cast<std::uint32_t>(consumer::MemoryKind::none));
+    EXPECT_STREQ(status.memory_reason, kept.reason);
+    // A tiled format is of no use to a guest whose pages cannot become dmabufs.
+    peer->send(imports({5}));
+    EXPECT_EQ(app->await<stream::Formats>().format_count, known_formats().size() + 1);
+    turn_until([] { return false; }, 50 * kNsPerMs);
+    for (const auto& bytes : guest->received) {
+        EXPECT_NE(type_number(bytes), static_cast<std::uint32_t>(stream::Type::formats));
+    }
 }
 
 TEST_F(ConsumerSessionTest, ImagesThatComeLaterAreSentToo) {

@@ -21,6 +21,7 @@ struct Known {
 constexpr Known kStrategies[] = {
     {'A', stream::Strategy::host_pointer, host_pointer_strategy},
     {'B', stream::Strategy::dmabuf_import, dmabuf_import_strategy},
+    {'C', stream::Strategy::dmabuf_export, dmabuf_export_strategy},
     {'D', stream::Strategy::gpu_copy, gpu_copy_strategy},
     {'E', stream::Strategy::cpu_copy, cpu_copy_strategy},
 };
@@ -71,12 +72,12 @@ std::vector<const ImageStrategy*> strategies_for(const Device& device, const Ima
     std::vector<const ImageStrategy*> found;
     if (wanted) found.push_back(wanted);
     const PhysicalDevice& physical = device.physical();
-    const StrategyOrder& order = strategy_order(physical.type, physical.driver, false);
+    const StrategyOrder& order = strategy_order(physical.type, physical.driver,
+                                                !exportable_tilings(device, request).empty());
     LOG_DEBUG("order of strategies: %s", order.reason);
     for (const stream::Strategy id : order.strategies) {
         const ImageStrategy* strategy = strategy_of(id);
-        if (strategy && strategy != wanted && strategy->supports(device, request))
-            found.push_back(strategy);
+        if (strategy != wanted && strategy->supports(device, request)) found.push_back(strategy);
     }
     return found;
 }

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "layer/self_test.hpp"
 
+#include <linux/dma-buf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <mutex>
 #include <new>
+#include <optional>
 
 #include "layer/fence_wait.hpp"
 #include "layer/instance.hpp"
+#include "layer/reimported_image.hpp"
 #include "layer/test_pattern.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
@@ -47,6 +53,7 @@ Key key_of(const Device& device, const ImageStrategy& strategy, producer::Endpoi
 struct Objects {
     std::unique_ptr<SharedImage> shared;
     TestPattern pattern;
+    std::optional<ReimportedImage> reimported;  // of an image that is tiled
     OwnedCommandPool pool;
     VkCommandBuffer commands = VK_NULL_HANDLE;
     OwnedFence fence;
@@ -76,6 +83,7 @@ VkResult record(const Device& device, std::uint32_t family, Objects& made) {
     if (result != VK_SUCCESS) return result;
     made.pattern.record(down, made.commands);
     made.shared->record_present(device, made.commands, family);
+    if (made.reimported) made.reimported->record(device, made.commands, family);
     return down.EndCommandBuffer(made.commands);
 }
 
@@ -99,16 +107,47 @@ VkResult run(const Device& device, Queue& queue, Objects& made) {
     return wait_for_fence(device, fence, kGpuLimitNs);
 }
 
-// Null: works. Else what does not.
+bool arrived(const Objects& made) {
+    if (made.reimported) return TestPattern::is_in(made.reimported->pixels(), 0);
+    const producer::Buffer& buffer = *made.shared->buffer();
+    const stream::Plane& plane = made.shared->layout().planes[0];
+    const auto in_pages = [&](const Mapping& pages) {
+        if (plane.offset > pages.size()) return false;
+        return TestPattern::is_in(std::span(pages.bytes(), pages.size()).subspan(plane.offset),
+                                  plane.pitch);
+    };
+    if (buffer.mapping) return in_pages(buffer.mapping);
+    // The driver's own dmabuf.
+    const int fd = buffer.fd.get();
+    void* const address = ::mmap(nullptr, buffer.size, PROT_READ, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) return false;
+    const Mapping mapping(address, buffer.size);
+    dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ};
+    (void)::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+    const bool good = in_pages(mapping);
+    sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
+    (void)::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+    return good;
+}
+
+// Null: works. Else what does not. The modifiers are those of the swapchain, as far as the driver
+// has them for the pattern's format too.
 const char* test(const Device& device, const ImageStrategy& strategy,
-                 producer::Connection& connection) {
+                 producer::Connection& connection, std::span<const std::uint64_t> modifiers) {
     Queue* queue = device.graphics_queue();
     if (!queue) return "the app has no graphics queue to test with";
     ImageRequest request = TestPattern::request();
+    request.modifiers.assign(modifiers.begin(), modifiers.end());
     if (!strategy.supports(device, request)) return "the driver does not support it";
     auto made = std::make_unique<Objects>();
     if (strategy.create(device, request, &connection, made->shared) != VK_SUCCESS) {
         return "no image could be made";
+    }
+    if (made->shared->layout().modifier != kModifierLinear) {
+        made->reimported.emplace();
+        if (made->reimported->init(device, request, *made->shared) != VK_SUCCESS) {
+            return "what the driver exports cannot be imported";
+        }
     }
     if (made->pattern.init(device, made->shared->image()) != VK_SUCCESS ||
         record(device, queue->family, *made) != VK_SUCCESS) {
@@ -120,7 +159,7 @@ const char* test(const Device& device, const ImageStrategy& strategy,
         return "the GPU does not finish";
     }
     if (result != VK_SUCCESS) return "the GPU does not work";
-    return made->pattern.arrived(*made->shared) ? nullptr : "other pixels are in the pages";
+    return arrived(*made) ? nullptr : "other pixels are in the pages";
 }
 
 void remember(const Key& key, bool works) {
@@ -137,7 +176,7 @@ void remember(const Key& key, bool works) {
 }  // namespace
 
 bool strategy_works(const Device& device, const ImageStrategy& strategy,
-                    producer::Connection& connection) {
+                    producer::Connection& connection, std::span<const std::uint64_t> modifiers) {
     // What the CPU copies by itself needs no proof.
     if (strategy.needs_cpu()) return true;
     const Key key = key_of(device, strategy, connection.endpoint().kind);
@@ -147,7 +186,7 @@ bool strategy_works(const Device& device, const ImageStrategy& strategy,
         if (verdict.key == key) return verdict.works;
     }
     const std::uint64_t start = now_ns();
-    const char* failure = test(device, strategy, connection);
+    const char* failure = test(device, strategy, connection, modifiers);
     remember(key, failure == nullptr);
     if (failure) {
         LOG_WARNING("strategy %s is not used: %s", strategy.name(), failure);

@@ -123,6 +123,9 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
                                                      : surface_->known_extent();
         stream_ = surface_->stream(window.value_or(extent_));
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
+        // The version first: a change in between is noticed later.
+        formats_version_ = surface_->connection()->formats_version();
+        request_.modifiers = shared_modifiers();
     }
     const std::uint32_t count = std::max(info.minImageCount, kMinImages);
     const VkResult result = choose_strategy(count);
@@ -149,7 +152,9 @@ VkResult Swapchain::choose_strategy(std::uint32_t count) {
     producer::Connection* connection = surface_->connection().get();
     VkResult result = VK_ERROR_INITIALIZATION_FAILED;
     for (const ImageStrategy* strategy : strategies_for(device_, request_, stream_ != nullptr)) {
-        if (stream_ && !strategy_works(device_, *strategy, *connection)) continue;
+        if (stream_ && !strategy_works(device_, *strategy, *connection, request_.modifiers)) {
+            continue;
+        }
         strategy_ = strategy;
         result = create_images(count);
         if (result == VK_SUCCESS) result = record_commands();
@@ -329,6 +334,28 @@ void Swapchain::wake() noexcept {
     if (surface_->lost()) log_->end(VK_ERROR_SURFACE_LOST_KHR);
 }
 
+// Modifiers of our format that the host imports.
+std::vector<std::uint64_t> Swapchain::shared_modifiers() const {
+    std::vector<std::uint64_t> found;
+    for (const stream::FormatModifier& known : surface_->connection()->formats()) {
+        if (known.fourcc == request_.format.fourcc) found.push_back(known.modifier);
+    }
+    return found;
+}
+
+// The host has stopped importing what our images are, as when another viewer has come: said once,
+// so that the app makes a swapchain that is seen.
+bool Swapchain::modifier_gone() {
+    if (!stream_) return false;
+    const std::uint64_t modifier = images_.front().shared->layout().modifier;
+    if (modifier == kModifierLinear) return false;  // always imported
+    const std::uint64_t version = surface_->connection()->formats_version();
+    if (version == formats_version_) return false;
+    formats_version_ = version;
+    const std::vector<std::uint64_t> shared = shared_modifiers();
+    return std::find(shared.begin(), shared.end(), modifier) == shared.end();
+}
+
 // A size that differs from the window's: reported only when the capabilities, which ask the server,
 // show the new size too; otherwise apps recreate their swapchain without end.
 // Nor when the app has asked for it: it is to be scaled.
@@ -340,6 +367,7 @@ bool Swapchain::suboptimal() const noexcept {
 
 VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
     using Clock = std::chrono::steady_clock;
+    if (modifier_gone()) return VK_ERROR_OUT_OF_DATE_KHR;
     const bool changed = suboptimal();
     std::unique_lock lock(mutex_);
     // Beyond ten years it is for ever: the sum must not overflow.
@@ -447,6 +475,7 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
         hand_over_with_fence(job);
     }
     surface_->presented(extent_);
+    if (modifier_gone()) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
 }
 

@@ -112,6 +112,8 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     bool wait_for_all(std::uint64_t deadline_ns);
     void hand_over_with_fence(const PresentJob& job);
     bool suboptimal() const noexcept;
+    std::vector<std::uint64_t> shared_modifiers() const;
+    bool modifier_gone();
 
     void free_image(std::uint32_t index) noexcept override;
     void device_lost() noexcept override;
@@ -123,6 +125,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     VkPresentModeKHR mode_ = VK_PRESENT_MODE_FIFO_KHR;  // of the last present
     stream::Scaling scaling_;
     ImageRequest request_;
+    std::uint64_t formats_version_ = 0;  // as of which the host was asked
     const ImageStrategy* strategy_ = nullptr;
     PresentSync sync_ = PresentSync::worker;
     std::vector<OwnedCommandPool> pools_;

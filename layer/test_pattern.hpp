@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "layer/image_strategy.hpp"
+#include <cstddef>
+#include <span>
+
+#include "layer/image_create.hpp"
 
 namespace vdmabuf::layer {
 
@@ -15,7 +18,8 @@ class TestPattern {
     VkResult init(const Device& device, VkImage image);
     // Leaves the image in PRESENT_SRC.
     void record(const DeviceDispatch& down, VkCommandBuffer commands) const;
-    bool arrived(const SharedImage& image) const;
+    // `pitch`: bytes from one row of `pixels` to the next; 0: without padding.
+    static bool is_in(std::span<const std::byte> pixels, std::uint64_t pitch);
 
   private:
     OwnedImageView view_;

@@ -26,6 +26,7 @@ inline void PrintTo(const Way& way, std::ostream* out) {
 constexpr Way kWays[] = {
     {"host-pointer", "HostPointer", stream::Strategy::host_pointer, false, false},
     {"dmabuf-import", "DmabufImport", stream::Strategy::dmabuf_import, false, true},
+    {"dmabuf-export", "DmabufExport", stream::Strategy::dmabuf_export, false, true},
     {"gpu-copy", "GpuCopy", stream::Strategy::gpu_copy, false, false},
     {"cpu-copy", "CpuCopy", stream::Strategy::cpu_copy, true, false},
 };

@@ -6,7 +6,7 @@
 namespace vdmabuf::layer {
 
 PresentSync present_sync(const PresentSyncInput& input, const char* wanted) {
-    if (input.needs_cpu || !input.exports_sync_fd || !input.takes_fences) {
+    if (input.needs_cpu || !input.exports_sync_fd || !input.seen) {
         return PresentSync::worker;
     }
     if (wanted && std::strcmp(wanted, "fence") == 0) return PresentSync::fence;

@@ -14,8 +14,8 @@ enum class PresentSync {
 struct PresentSyncInput {
     VkPhysicalDeviceType type = VK_PHYSICAL_DEVICE_TYPE_OTHER;
     bool exports_sync_fd = false;
-    bool takes_fences = false;  // the way to the host
-    bool needs_cpu = false;     // the strategy: something is left to do when the GPU is done
+    bool seen = false;       // there is a host to hand frames to
+    bool needs_cpu = false;  // the strategy: something is left to do when the GPU is done
 };
 
 // `wanted`: "fence" or "worker" (VDMABUF_SYNC, for tests and for drivers that are not what they

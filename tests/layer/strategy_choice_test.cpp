@@ -60,7 +60,7 @@ TEST(PresentSync, FencesWhereNobodyWaits) {
     EXPECT_EQ(present_sync(processor, nullptr), PresentSync::worker);
     EXPECT_EQ(present_sync(processor, "fence"), PresentSync::fence);
     // What cannot be is not, whatever is asked for.
-    for (auto member : {&PresentSyncInput::exports_sync_fd, &PresentSyncInput::takes_fences}) {
+    for (auto member : {&PresentSyncInput::exports_sync_fd, &PresentSyncInput::seen}) {
         auto lacking = gpu;
         lacking.*member = false;
         EXPECT_EQ(present_sync(lacking, "fence"), PresentSync::worker);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/layer/support/host_window.hpp"
 
+#include <sys/mman.h>
+
 #include <chrono>
 #include <cstring>
 
@@ -12,12 +14,22 @@ namespace {
 
 constexpr std::size_t kKeptFrames = 64;
 
+Result<Mapping> map_buffer(const consumer::BufferFiles& files) {
+    if (files.kind != consumer::MemoryKind::dmabuf) return consumer::map_scattered(files);
+    void* const address =
+        ::mmap(nullptr, files.size, PROT_READ, MAP_SHARED, files.files.at(0).get(), 0);
+    if (address == MAP_FAILED) return system_error("mmap of a dmabuf");
+    return Mapping(address, files.size);
+}
+
 }  // namespace
 
 HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) {
     consumer::Client::Options options;
     options.socket_path = socket;
     options.name = "layer-test";
+    // What is exported by a driver comes in no other way.
+    options.features = consumer::kFeatureDmabuf;
     client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
     thread_ = std::thread([this] { loop_->run(); });
 }
@@ -115,7 +127,7 @@ void HostWindow::stream_title(std::uint64_t stream, const std::string& title) {
 }
 
 void HostWindow::image(const consumer::Image& message, consumer::BufferFiles files) {
-    auto mapping = consumer::map_scattered(files);
+    auto mapping = map_buffer(files);
     if (mapping) images_.insert_or_assign(message.image, Known{message, *std::move(mapping)});
 }
 

@@ -8,7 +8,7 @@ namespace vdmabuf::test {
 
 XServer::XServer()
     : process_({"Xvfb", "-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"}, 3) {
-    const std::string number = process_.read_line(20000);
+    const std::string number = process_.read_line(60000);
     if (!number.empty()) display_ = ":" + number;
 }
 

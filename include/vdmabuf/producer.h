@@ -95,11 +95,12 @@ VDMABUF_API int vdmabuf_buffer_alloc(struct vdmabuf_producer* producer, uint64_t
                                      struct vdmabuf_buffer** buffer);
 
 /*
- * A buffer of memory that is there: in a VM any dmabuf whose pages are system
- * memory, whichever driver made it; with a broker on this kernel a memfd that is
+ * A buffer of memory that is there: any dmabuf whose pages are system memory,
+ * whichever driver made it, or, with a broker on this kernel, a memfd that is
  * sealed against shrinking (F_SEAL_SHRINK). The descriptor is duplicated. Its
- * size must be a multiple of 4096. -EBADF, -EOPNOTSUPP (memory that cannot be
- * shared; a dmabuf tells when it is offered).
+ * size must be a multiple of 4096. On this kernel a dmabuf reaches only consumers
+ * that take dmabufs. -EBADF, -EOPNOTSUPP (memory that cannot be shared; in a VM a
+ * dmabuf tells when it is offered).
  */
 VDMABUF_API int vdmabuf_buffer_import(struct vdmabuf_producer* producer, int fd,
                                       struct vdmabuf_buffer** buffer);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/common/dmabuf.hpp"
 #include "runtime/common/log.hpp"
 
 namespace vdmabuf::producer {
@@ -291,7 +292,7 @@ Status RawEndpoint::announce(RawBuffer& buffer) {
     raw::put_text(message.topic, buffer.topic_);
     std::copy(buffer.data_.begin(), buffer.data_.end(), message.data);
     // The driver looks at it by itself, and says so if it is none.
-    const bool ours = buffer.fence_ && !transport_->takes_fences();
+    const bool ours = buffer.fence_ && !driver_waits();
     if (ours && signalled(buffer.fence_.get())) buffer.fence_.reset();
     UniqueFd fence;
     if (buffer.fence_) {
@@ -311,7 +312,7 @@ Status RawEndpoint::announce(RawBuffer& buffer) {
 // Sends, or queues behind what waits for a fence or for room. EBADF: that fence is none.
 Status RawEndpoint::queue(std::span<const std::byte> message, UniqueFd fence) {
     Outgoing outgoing{{message.begin(), message.end()}, std::move(fence)};
-    if (outgoing_.empty() && outgoing.fence && transport_->takes_fences()) {
+    if (outgoing_.empty() && outgoing.fence && driver_waits()) {
         // At once, so that the caller hears of a descriptor that is no fence.
         const int error = send_now(outgoing);
         if (error == EBADF || error == EINVAL) return system_error("the fence", EBADF);
@@ -325,7 +326,7 @@ Status RawEndpoint::queue(std::span<const std::byte> message, UniqueFd fence) {
 // 0 or EAGAIN, and EBADF or EINVAL for a fence that is none; all else is the end of the connection,
 // or the beginning of a new one, and what was to be sent is of no use.
 int RawEndpoint::send_now(const Outgoing& outgoing) {
-    const int fence = outgoing.fence && transport_->takes_fences() ? outgoing.fence.get() : -1;
+    const int fence = outgoing.fence && driver_waits() ? outgoing.fence.get() : -1;
     const int error = transport_->send(outgoing.message, {.fd = fence});
     if (error == 0 || error == EAGAIN || error == ESTALE) return error == ESTALE ? 0 : error;
     if (fence >= 0 && (error == EBADF || error == EINVAL)) return error;
@@ -338,7 +339,7 @@ void RawEndpoint::flush() {
     if (watched_fence_ >= 0) return;  // until it has signalled
     while (!outgoing_.empty()) {
         Outgoing& next = outgoing_.front();
-        if (next.fence && !transport_->takes_fences() && !signalled(next.fence.get())) {
+        if (next.fence && !driver_waits() && !signalled(next.fence.get())) {
             const int fence = next.fence.get();
             const Status added = loop_.add(fence, EPOLLIN, [this](std::uint32_t) {
                 unwatch_fence();
@@ -394,14 +395,14 @@ Result<RawBuffer*> RawEndpoint::import(int fd) {
         return Error{EINVAL, "the size of a buffer must be a multiple of 4096, and not 0"};
     }
     memory->size = static_cast<std::uint64_t>(size);
-    memory->is_dmabuf = endpoint_.kind == Endpoint::Kind::device;
-    if (!memory->is_dmabuf) {
+    memory->is_dmabuf = is_dmabuf(fd);
+    if (!memory->is_dmabuf && endpoint_.kind == Endpoint::Kind::socket) {
         // The broker would end the connection over it.
         const int seals = ::fcntl(fd, F_GET_SEALS);
         if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
-            return Error{
-                EOPNOTSUPP,
-                "on this kernel a buffer must be a memfd that is sealed against shrinking"};
+            return Error{EOPNOTSUPP,
+                         "on this kernel a buffer must be a dmabuf, or a memfd that is sealed "
+                         "against shrinking"};
         }
     }
     buffers_.emplace_back().memory_ = std::move(memory);
@@ -409,14 +410,15 @@ Result<RawBuffer*> RawEndpoint::import(int fd) {
 }
 
 void RawEndpoint::remove(RawBuffer& buffer) {
-    if (buffer.offered_) [[maybe_unused]]
-        const Status status = withdraw(buffer);
+    if (buffer.offered_) {
+        [[maybe_unused]] const Status status = withdraw(buffer);
+    }
     std::erase_if(receivers_, [&](const auto& item) { return item.second.buffer == &buffer; });
     // On a socket a new connection does not know the id; the driver keeps it over restarts.
     const bool known = phase_ == Phase::online || endpoint_.kind == Endpoint::Kind::device;
     if (buffer.id_ && transport_ && known) {
-        // Behind the withdrawal, which may wait for a fence: then the end of the buffer does that
-        // for both, and the host drops the offer with the RAW_WITHDRAW that comes later.
+        // The withdrawal may wait for a fence still, and comes later then. An offer that waits with
+        // it is refused for want of its buffer, which nobody hears.
         transport_->unshare(*buffer.id_);
     }
     for (Pending& pending : news_) {

@@ -121,6 +121,8 @@ class RawEndpoint {
     void watch();
     void unwatch();
 
+    // Whether fences go with their messages; else messages wait for them here.
+    bool driver_waits() const { return endpoint_.kind == Endpoint::Kind::device; }
     Status queue(std::span<const std::byte> message, UniqueFd fence);
     void flush();
     int send_now(const Outgoing& outgoing);

@@ -5,12 +5,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
-#include "runtime/consumer/gpu/device.hpp"
-#include "runtime/consumer/gpu/handles.hpp"
 
 namespace vdmabuf::consumer {
 
@@ -23,9 +20,5 @@ UniqueFd writers_of(int dmabuf);
 
 // Waits on the CPU. ETIMEDOUT.
 Status wait_for(const UniqueFd& sync_file, std::uint64_t timeout_ns = kImplicitFenceNs);
-
-// A semaphore for one submission that reads the dmabuf; empty where there is nothing to wait for
-// any more. On devices that take no sync_files, this waits itself.
-Result<gpu::Semaphore> semaphore_of_writers(const gpu::Device& device, int dmabuf);
 
 }  // namespace vdmabuf::consumer

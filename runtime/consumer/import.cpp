@@ -187,7 +187,8 @@ Status Importer::confirm(const ImportedImage& image) {
     if (verdict.is == Verdict::Is::broken) return Error{EIO, verdict.text};
     const auto same = compare_frame(device_, image);
     if (!same) {
-        trust_.learn(*image.way(), {Verdict::Is::broken, same.error().text, false});
+        trust_.learn(*image.way(),
+                     {Verdict::Is::broken, "first frame: " + same.error().text, false});
         return same.error();
     }
     if (*same == Likeness::proof) trust_.learn(*image.way(), {Verdict::Is::works, {}, false});

@@ -68,6 +68,8 @@ const Verdict& Trust::of(Way way) {
         verdict = self_test(device_, way);
         if (verdict->lasting) cache_.put(key, *verdict);
     }
+    // For people: it is about our own pages and layout there.
+    if (verdict->is == Verdict::Is::broken) verdict->text = "self-test: " + verdict->text;
     switch (verdict->is) {
         case Verdict::Is::works:
             LOG_DEBUG("%s: %s works (%s)", device_->name().c_str(), to_string(way), from);

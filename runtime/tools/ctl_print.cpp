@@ -37,11 +37,14 @@ const char* memory_name(std::uint32_t kind) {
 
 // Why this path: the consumer's words, and the broker's where the consumer has not passed them on.
 std::string reason_text(const consumer::ImageStatus& image) {
-    std::string reason = get_text(image.reason);
+    const std::string reason = get_text(image.reason);
     const std::string brokers = get_text(image.memory_reason);
     if (brokers.empty() || reason.find(brokers) != std::string::npos) return reason;
-    if (!reason.empty()) reason += "; ";
-    return reason + "the broker made no udmabuf: " + brokers;
+    if (reason.empty()) return "the broker made no udmabuf: " + brokers;
+    // Cut off at the end of the message, most likely.
+    const std::size_t begun = reason.find(brokers.substr(0, 32));
+    if (begun != std::string::npos) return reason.substr(0, begun) + brokers;
+    return reason + "; the broker made no udmabuf: " + brokers;
 }
 
 double microseconds(std::uint64_t ns) {

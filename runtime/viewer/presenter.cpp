@@ -5,7 +5,7 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
-#include "runtime/consumer/implicit_fence.hpp"
+#include "runtime/consumer/writers_semaphore.hpp"
 
 namespace vdmabuf::viewer {
 

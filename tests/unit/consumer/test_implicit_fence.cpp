@@ -15,6 +15,7 @@
 #include "runtime/consumer/implicit_fence.hpp"
 #include "runtime/consumer/import.hpp"
 #include "runtime/consumer/rungs.hpp"
+#include "runtime/consumer/writers_semaphore.hpp"
 #include "tests/unit/consumer/scattered_buffer.hpp"
 #include "tests/unit/consumer/vulkan_test.hpp"
 

@@ -154,7 +154,7 @@ TEST_F(TrustTest, TestsOnceUnlessTold) {
     const std::string key = verdict_key(device_->identity(), way);
     EXPECT_TRUE(cache.find(key));
     cache.put(key, {Is::broken, "of yesterday", true});
-    EXPECT_EQ(Trust(device_).of(way).text, "of yesterday");
+    EXPECT_EQ(Trust(device_).of(way).text, "self-test: of yesterday");
     // ... until somebody wants to know.
     ::setenv("VDMABUF_SELF_TEST", "1", 1);
     EXPECT_EQ(Trust(device_).of(way).is, Is::works);

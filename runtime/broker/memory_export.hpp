@@ -9,10 +9,10 @@
 
 #include "runtime/broker/quota.hpp"
 #include "runtime/broker/socket_channel.hpp"
-#include "runtime/broker/udmabuf.hpp"
 #include "runtime/common/buffer_memory.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/result.hpp"
+#include "runtime/common/udmabuf.hpp"
 
 namespace vdmabuf::broker {
 

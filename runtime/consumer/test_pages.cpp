@@ -8,15 +8,16 @@
 #include <cstring>
 #include <random>
 
-#include "runtime/consumer/udmabuf.hpp"
+#include "runtime/common/udmabuf.hpp"
 
 namespace vdmabuf::consumer {
 
 Result<TestPages> TestPages::create() {
     TestPages pages;
-    pages.memfd_.reset(::memfd_create("vdmabuf self-test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!pages.memfd_) return system_error("memfd_create");
-    const int fd = pages.memfd_.get();
+    UniqueFd made(::memfd_create("vdmabuf self-test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!made) return system_error("memfd_create");
+    const int fd = made.get();
+    pages.memfd_ = std::make_shared<const UniqueFd>(std::move(made));
     // The memory is taken here and now: a page that is missing later would end us by SIGBUS.
     if (::fallocate(fd, 0, 0, static_cast<off_t>(kSize)) != 0) {
         return system_error("no shared memory for a self-test");
@@ -48,7 +49,7 @@ Result<BufferFiles> TestPages::as_runs() const {
     files.kind = MemoryKind::runs;
     files.size = kSize;
     files.runs = runs_;
-    files.files.emplace_back(::fcntl(memfd_.get(), F_DUPFD_CLOEXEC, 0));
+    files.files.emplace_back(::fcntl(memfd_->get(), F_DUPFD_CLOEXEC, 0));
     if (!files.files.front()) return system_error("fcntl");
     return files;
 }
@@ -57,14 +58,18 @@ Result<BufferFiles> TestPages::as_dmabuf() {
     BufferFiles files;
     files.kind = MemoryKind::dmabuf;
     files.size = kSize;
-    auto dmabuf = make_udmabuf(memfd_.get(), runs_);
+    BufferMemory memory;
+    memory.files.push_back(memfd_);
+    for (const Run& run : runs_) memory.runs.push_back({0, run.offset, run.length});
+    memory.size = kSize;
+    auto dmabuf = Udmabuf().create(memory);
     if (dmabuf) {
         files.files.push_back(std::move(*dmabuf));
         return files;
     }
     no_udmabuf_ = dmabuf.error().text;
     runs_ = {{0, 0, 0, kSize}};
-    files.files.emplace_back(::fcntl(memfd_.get(), F_DUPFD_CLOEXEC, 0));
+    files.files.emplace_back(::fcntl(memfd_->get(), F_DUPFD_CLOEXEC, 0));
     if (!files.files.front()) return system_error("fcntl");
     return files;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ class TestPages {
 
   private:
     TestPages() = default;
-    UniqueFd memfd_;
+    std::shared_ptr<const UniqueFd> memfd_;
     Mapping bytes_;
     std::vector<Run> runs_;
     std::string no_udmabuf_;

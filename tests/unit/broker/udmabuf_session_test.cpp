@@ -11,9 +11,9 @@
 #include <csignal>
 #include <cstring>
 
-#include "runtime/broker/udmabuf.hpp"
 #include "runtime/common/dmabuf.hpp"
 #include "runtime/common/sync_file.hpp"
+#include "runtime/common/udmabuf.hpp"
 #include "tests/unit/broker/harness.hpp"
 #include "tests/unit/support/udmabuf_fixture.hpp"
 #include "tests/unit/support/vgem.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "runtime/broker/udmabuf.hpp"
+#include "runtime/common/udmabuf.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,8 +9,8 @@
 #include <random>
 #include <string>
 
+#include "runtime/common/udmabuf.hpp"
 #include "runtime/consumer/pixel_format.hpp"
-#include "runtime/consumer/udmabuf.hpp"
 
 namespace vdmabuf::test {
 
@@ -130,7 +130,13 @@ Result<consumer::BufferFiles> ScatteredBuffer::dmabuf() const {
         files.files.emplace_back(::fcntl(fds_.front().get(), F_DUPFD_CLOEXEC, 0));
         return files;
     }
-    auto dmabuf = consumer::make_udmabuf(fds_.front().get(), runs_);
+    BufferMemory memory;
+    const UniqueFd& file = fds_.front();
+    memory.files.push_back(
+        std::make_shared<const UniqueFd>(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)));
+    for (const consumer::Run& run : runs_) memory.runs.push_back({0, run.offset, run.length});
+    memory.size = size_;
+    auto dmabuf = Udmabuf().create(memory);
     if (!dmabuf) return dmabuf.error();
     files.files.push_back(std::move(*dmabuf));
     return files;

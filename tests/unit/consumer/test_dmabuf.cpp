@@ -20,7 +20,6 @@
 #include "runtime/consumer/pixel_format.hpp"
 #include "runtime/consumer/read_back.hpp"
 #include "runtime/consumer/rungs.hpp"
-#include "runtime/consumer/udmabuf.hpp"
 #include "tests/unit/consumer/scattered_buffer.hpp"
 #include "tests/unit/consumer/vulkan_test.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "runtime/broker/udmabuf.hpp"
+#include "runtime/common/udmabuf.hpp"
 
 #include <fcntl.h>
 #include <linux/udmabuf.h>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace vdmabuf::broker {
+namespace vdmabuf {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
@@ -129,4 +129,4 @@ Result<UniqueFd> Udmabuf::create(const BufferMemory& memory) {
     return UniqueFd(fd);
 }
 
-}  // namespace vdmabuf::broker
+}  // namespace vdmabuf

@@ -13,7 +13,7 @@
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
 
-namespace vdmabuf::broker {
+namespace vdmabuf {
 
 // What the driver accepts: its module parameters.
 struct UdmabufLimits {
@@ -52,4 +52,4 @@ class Udmabuf {
     UniqueFd device_;
 };
 
-}  // namespace vdmabuf::broker
+}  // namespace vdmabuf

@@ -238,6 +238,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_all<Offer, Withdraw, ProducerSend, ProducerAck, Taken, ReceiverDone, ProducerMessage,
               ProducerCredit, OfferRefused, Subscribe, Unsubscribe, Take, Done, ConsumerSend,
               ConsumerAck, Offered, Gone, Buffer, ConsumerMessage, ConsumerCredit, TakeRefused,
-              Status>(bytes);
+              vdmabuf::raw::Status>(bytes);
     return 0;
 }

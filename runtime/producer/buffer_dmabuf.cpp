@@ -2,26 +2,23 @@
 #include "runtime/producer/buffer_dmabuf.hpp"
 
 #include <fcntl.h>
-#include <linux/udmabuf.h>
-#include <sys/ioctl.h>
+
+#include <memory>
+#include <utility>
+
+#include "runtime/common/udmabuf.hpp"
 
 namespace vdmabuf::producer {
 
 Result<UniqueFd> dmabuf_of(const Buffer& buffer) {
-    if (buffer.is_dmabuf) {
-        UniqueFd copy(::fcntl(buffer.fd.get(), F_DUPFD_CLOEXEC, 0));
-        if (!copy) return system_error("dup");
-        return copy;
-    }
-    const UniqueFd device(::open("/dev/udmabuf", O_RDWR | O_CLOEXEC));
-    if (!device) return system_error("/dev/udmabuf");
-    udmabuf_create request{};
-    request.memfd = static_cast<__u32>(buffer.fd.get());
-    request.flags = UDMABUF_FLAGS_CLOEXEC;
-    request.size = buffer.size;
-    UniqueFd made(::ioctl(device.get(), UDMABUF_CREATE, &request));
-    if (!made) return system_error("UDMABUF_CREATE of " + std::to_string(buffer.size) + " bytes");
-    return made;
+    UniqueFd copy(::fcntl(buffer.fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) return system_error("dup");
+    if (buffer.is_dmabuf) return copy;
+    BufferMemory memory;
+    memory.files.push_back(std::make_shared<const UniqueFd>(std::move(copy)));
+    memory.runs.push_back({0, 0, buffer.size});
+    memory.size = buffer.size;
+    return Udmabuf().create(memory);
 }
 
 }  // namespace vdmabuf::producer

@@ -17,6 +17,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/dmabuf.hpp"
 #include "runtime/common/sync_file.hpp"
+#include "runtime/producer/buffer_dmabuf.hpp"
 #include "runtime/producer/connection.hpp"
 #include "tests/unit/producer/fake_broker.hpp"
 #include "tests/unit/support/udmabuf_fixture.hpp"
@@ -370,6 +371,25 @@ TEST_F(OfDmabufTest, AForeignOneBecomesABuffer) {
     EXPECT_TRUE(is_dmabuf(broker.fds[0].get()));
     const auto view = test::map_all(broker.fds[0].get(), 16 * 4096);
     EXPECT_EQ(view.bytes()[77], std::byte{5});
+}
+
+TEST_F(OfDmabufTest, OneIsMadeOfABuffersPages) {
+    connect();
+    const auto buffer = connection->alloc(5 * 4096);
+    ASSERT_TRUE(buffer);
+    const auto made = producer::dmabuf_of(**buffer);
+    ASSERT_TRUE(made) << made.error().text;
+    EXPECT_TRUE(is_dmabuf(made->get()));
+    const auto view = test::map_all(made->get(), 5 * 4096);
+    (*buffer)->mapping.bytes()[3 * 4096 + 1] = std::byte{6};
+    EXPECT_EQ(view.bytes()[3 * 4096 + 1], std::byte{6});
+    // Of one that is a dmabuf: the same.
+    const auto foreign = connection->import(UniqueFd(::dup(made->get())), 5 * 4096);
+    ASSERT_TRUE(foreign);
+    const auto same = producer::dmabuf_of(**foreign);
+    ASSERT_TRUE(same);
+    const auto other_view = test::map_all(same->get(), 5 * 4096);
+    EXPECT_EQ(other_view.bytes()[3 * 4096 + 1], std::byte{6});
 }
 
 TEST_F(OfDmabufTest, ItsWritersAreItsFence) {

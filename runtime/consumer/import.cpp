@@ -101,6 +101,14 @@ Result<ImportedImage::Parts> Importer::from_host_pointer(const ImageLayout& layo
     return parts;
 }
 
+std::string Importer::why_no_dmabuf(const Image& image, const std::string& no_dmabuf) {
+    if (!no_dmabuf.empty()) return no_dmabuf;
+    // It was not asked for then.
+    if (!takes_dmabufs()) return trust_.of(Way::dmabuf_buffer).text;
+    const std::string brokers = get_text(image.reason);
+    return brokers.empty() ? "not offered by the broker" : brokers;
+}
+
 ImportOutcome Importer::import(const Image& image, BufferFiles files,
                                const std::string& no_dmabuf) {
     ImportOutcome outcome;
@@ -125,10 +133,7 @@ ImportOutcome Importer::import(const Image& image, BufferFiles files,
     if (!may(ImportPath::udmabuf)) {
         note("udmabuf", "not asked for");
     } else if (files.kind != MemoryKind::dmabuf) {
-        const std::string brokers = get_text(image.reason);
-        note("udmabuf", !no_dmabuf.empty() ? no_dmabuf
-                        : !brokers.empty() ? brokers
-                                           : std::string("not offered by the broker"));
+        note("udmabuf", why_no_dmabuf(image, no_dmabuf));
     } else {
         auto parts = from_dmabuf(*layout, files);
         if (parts) {

@@ -50,6 +50,7 @@ class Importer {
   private:
     bool may(ImportPath path) const { return !forced_ || *forced_ == path; }
     Status trusted(Way way);
+    std::string why_no_dmabuf(const Image& image, const std::string& no_dmabuf);
     Result<ImportedImage::Parts> from_dmabuf(const ImageLayout& layout, BufferFiles& files);
     Result<ImportedImage::Parts> from_host_pointer(const ImageLayout& layout,
                                                    std::uint64_t buffer_size, Mapping& pages);

@@ -122,6 +122,7 @@ namespace vdmabuf::layer {
     X(GetDeviceGroupSurfacePresentModesKHR)   \
     X(GetDeviceGroupPresentCapabilitiesKHR)   \
     X(WaitForPresentKHR)                      \
+    X(SetHdrMetadataEXT)                      \
     X(ReleaseSwapchainImagesEXT)              \
     VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X)  \
     VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X) \

@@ -5,6 +5,7 @@
 #include "layer/device.hpp"
 #include "layer/display.hpp"
 #include "layer/features.hpp"
+#include "layer/hdr_metadata.hpp"
 #include "layer/instance.hpp"
 #include "layer/object_names.hpp"
 #include "layer/present_log.hpp"
@@ -97,6 +98,7 @@ const Entry kEntries[] = {
     OURS(ReleaseSwapchainImagesKHR, swapchain_maintenance1_khr),
 #endif
     OURS(WaitForPresentKHR, present_wait),
+    OURS(SetHdrMetadataEXT, hdr_metadata),
 #ifdef VK_KHR_present_wait2
     OURS(WaitForPresent2KHR, present_wait2),
 #endif

@@ -76,6 +76,21 @@ constexpr DeviceExtension kDeviceExtensions[] = {
      {VK_KHR_PRESENT_WAIT_2_EXTENSION_NAME, VK_KHR_PRESENT_WAIT_2_SPEC_VERSION},
      always},
 #endif
+    {Extension::hdr_metadata,
+     {VK_EXT_HDR_METADATA_EXTENSION_NAME, VK_EXT_HDR_METADATA_SPEC_VERSION},
+     always},
+#ifdef VK_EXT_present_mode_fifo_latest_ready
+    {Extension::fifo_latest_ready,
+     {VK_EXT_PRESENT_MODE_FIFO_LATEST_READY_EXTENSION_NAME,
+      VK_EXT_PRESENT_MODE_FIFO_LATEST_READY_SPEC_VERSION},
+     always},
+#endif
+#ifdef VK_KHR_present_mode_fifo_latest_ready
+    {Extension::fifo_latest_ready_khr,
+     {VK_KHR_PRESENT_MODE_FIFO_LATEST_READY_EXTENSION_NAME,
+      VK_KHR_PRESENT_MODE_FIFO_LATEST_READY_SPEC_VERSION},
+     always},
+#endif
     {Extension::image_compression_control_swapchain,
      {VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_EXTENSION_NAME,
       VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_SPEC_VERSION},

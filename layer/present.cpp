@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layer/guard.hpp"
+#include "layer/physical_device.hpp"
 #include "layer/present_info.hpp"
 #include "layer/swapchain.hpp"
 #include "runtime/common/log.hpp"
@@ -103,6 +104,15 @@ VkResult signal_fences(const Device& device, Queue& queue, const VkPresentInfoKH
     return worst;
 }
 
+// The app has enabled present fences, and the driver does not know them.
+bool fences_are_ours_alone(const Device& device) {
+    const auto ours_alone = [&](Extension extension) {
+        return device.enabled(extension) && !has(device.physical().driver_has, extension);
+    };
+    return device.active() && (ours_alone(Extension::swapchain_maintenance1) ||
+                               ours_alone(Extension::swapchain_maintenance1_khr));
+}
+
 VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKHR& info) {
     const PresentInfo extras(info);
     PresentWaits waits{info.pWaitSemaphores, info.waitSemaphoreCount};
@@ -199,8 +209,14 @@ VKAPI_ATTR VkResult VKAPI_CALL QueuePresentKHR(VkQueue handle,
         }
         if (ours && queue) return present_mixed(device, *queue, *info);
         if (!device.down().QueuePresentKHR) return VK_ERROR_EXTENSION_NOT_PRESENT;
-        const auto lock = queue ? queue->lock() : std::unique_lock<std::mutex>();
-        return device.down().QueuePresentKHR(handle, info);
+        VkResult result = VK_SUCCESS;
+        {
+            const auto lock = queue ? queue->lock() : std::unique_lock<std::mutex>();
+            result = device.down().QueuePresentKHR(handle, info);
+        }
+        if (!queue || !fences_are_ours_alone(device)) return result;
+        const VkResult signalled = signal_fences(device, *queue, *info, PresentInfo(*info));
+        return badness(signalled) > badness(result) ? signalled : result;
     });
 }
 

@@ -126,6 +126,7 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         // The version first: a change in between is noticed later.
         formats_version_ = surface_->connection()->formats_version();
         request_.modifiers = shared_modifiers();
+        stream_->set_hdr({});  // what an older swapchain had was its own
     }
     const std::uint32_t count = std::max(info.minImageCount, kMinImages);
     const VkResult result = choose_strategy(count);
@@ -311,6 +312,10 @@ void Swapchain::retire() {
     }
     image_free_.notify_all();
     log_->end(VK_ERROR_OUT_OF_DATE_KHR);
+}
+
+void Swapchain::set_hdr(const stream::HdrMetadata& metadata) {
+    if (stream_) stream_->set_hdr(metadata);
 }
 
 VkResult Swapchain::release(std::span<const std::uint32_t> indices) {

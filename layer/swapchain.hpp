@@ -76,6 +76,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     // The surface's window has gone: waiting for an image is over.
     void wake() noexcept;
     PresentLog& log() { return *log_; }
+    void set_hdr(const stream::HdrMetadata& metadata);
 
     void set_private_data(std::uint64_t slot, std::uint64_t data);
     std::uint64_t private_data(std::uint64_t slot);

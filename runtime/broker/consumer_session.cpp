@@ -108,6 +108,14 @@ void ConsumerSession::title_changed(Stream& stream) {
     send(consumer::bytes_of(message));
 }
 
+void ConsumerSession::hdr_changed(Stream& stream) {
+    if (!stream.attached(index_)) return;
+    auto message = consumer::make<consumer::StreamHdr>();
+    message.stream = stream.id();
+    message.metadata = stream.hdr();
+    send(consumer::bytes_of(message));
+}
+
 void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
     const auto found = attachments_.find(stream.id());
     if (found == attachments_.end()) return;
@@ -273,6 +281,7 @@ void ConsumerSession::on(const consumer::Attach& message) {
     }
     router_.consumer_attaches(index_);
     stream->attach(index_);
+    if (stream->hdr() != stream::HdrMetadata{}) hdr_changed(*stream);
 }
 
 void ConsumerSession::on(const consumer::Detach& message) {

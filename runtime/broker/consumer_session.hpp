@@ -41,6 +41,7 @@ class ConsumerSession {
     void stream_added(Stream& stream);
     void stream_removed(Stream& stream);
     void title_changed(Stream& stream);
+    void hdr_changed(Stream& stream);
     void image_added(Stream& stream, const std::shared_ptr<Image>& image);
     void image_gone(Stream& stream, std::uint64_t image);
 

@@ -130,6 +130,8 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
             return handle<stream::StreamImageGone>(bytes);
         case Type::stream_title:
             return handle<stream::StreamTitle>(bytes);
+        case Type::stream_hdr:
+            return handle<stream::StreamHdr>(bytes);
         case Type::stream_destroy:
             return handle<stream::StreamDestroy>(bytes);
         case Type::pong:
@@ -350,6 +352,11 @@ void ProducerSession::on(const stream::StreamImageGone& message) {
 void ProducerSession::on(const stream::StreamTitle& message) {
     Entry* entry = entry_of(message.stream, Type::stream_title);
     if (entry && entry->stream) entry->stream->set_title(stream::get_text(message.title));
+}
+
+void ProducerSession::on(const stream::StreamHdr& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_hdr);
+    if (entry && entry->stream) entry->stream->set_hdr(message.metadata);
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

@@ -49,6 +49,12 @@ void Router::tell_title(Stream& stream) {
     }
 }
 
+void Router::tell_hdr(Stream& stream) {
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->hdr_changed(stream);
+    }
+}
+
 void Router::add_image(Stream& stream, std::shared_ptr<Image> image) {
     image->message.image = next_image_++;
     image->message.stream = stream.id();

@@ -45,6 +45,7 @@ class Router {
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
     void tell_title(Stream& stream);
+    void tell_hdr(Stream& stream);
     // Gives the image its number and shows it to the consumers that are attached.
     void add_image(Stream& stream, std::shared_ptr<Image> image);
     void remove_image(Stream& stream, std::uint32_t slot);

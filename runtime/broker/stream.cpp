@@ -148,11 +148,26 @@ void Stream::set_title(const std::string& title) {
     router_.schedule(*this);
 }
 
+void Stream::set_hdr(const stream::HdrMetadata& metadata) {
+    if (metadata == hdr_) return;
+    hdr_ = metadata;
+    const std::uint64_t now = now_ns();
+    hdr_waits_ = now < hdr_told_ns_ + kTitleNs;
+    if (!hdr_waits_) {
+        hdr_told_ns_ = now;
+        router_.tell_hdr(*this);
+    }
+    router_.schedule(*this);
+}
+
 std::uint64_t Stream::deadline_ns() const {
-    const std::uint64_t frames = pacer_.deadline_ns();
-    if (!title_waits_) return frames;
-    const std::uint64_t title = title_told_ns_ + kTitleNs;
-    return frames == 0 ? title : std::min(frames, title);
+    std::uint64_t deadline = pacer_.deadline_ns();
+    const auto sooner = [&](std::uint64_t at) {
+        if (deadline == 0 || at < deadline) deadline = at;
+    };
+    if (title_waits_) sooner(title_told_ns_ + kTitleNs);
+    if (hdr_waits_) sooner(hdr_told_ns_ + kTitleNs);
+    return deadline;
 }
 
 void Stream::tick() {
@@ -161,6 +176,11 @@ void Stream::tick() {
         title_waits_ = false;
         title_told_ns_ = now;
         router_.tell_title(*this);
+    }
+    if (hdr_waits_ && now >= hdr_told_ns_ + kTitleNs) {
+        hdr_waits_ = false;
+        hdr_told_ns_ = now;
+        router_.tell_hdr(*this);
     }
     pacer_.tick(now);
 }

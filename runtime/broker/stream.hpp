@@ -80,6 +80,9 @@ class Stream final : private FramePacer::Sink {
     // Consumers are told at once, but of no more than one title in kTitleNs: some apps count their
     // frames there, and hostile ones would fill the consumers' queues.
     void set_title(const std::string& title);
+    // Likewise.
+    void set_hdr(const stream::HdrMetadata& metadata);
+    const stream::HdrMetadata& hdr() const { return hdr_; }
 
     // ---- the consumers' side; `consumer` is an index of the Router
     void attach(unsigned consumer);
@@ -131,6 +134,9 @@ class Stream final : private FramePacer::Sink {
     std::uint64_t latency_p50_ns_ = 0;
     std::uint64_t latency_p99_ns_ = 0;
     std::uint64_t title_told_ns_ = 0;
+    stream::HdrMetadata hdr_{};
+    std::uint64_t hdr_told_ns_ = 0;
+    bool hdr_waits_ = false;
     bool title_waits_ = false;                            // consumers do not know the newest one
     unsigned configured_by_ = FramePacer::kMaxConsumers;  // whose wish the producer knows
 };

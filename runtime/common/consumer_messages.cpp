@@ -26,6 +26,10 @@ const char* check(const StreamAdded& m) {
 const char* check(const StreamRemoved&) {
     return nullptr;
 }
+const char* check(const StreamHdr&) {
+    return nullptr;
+}
+
 const char* check(const StreamTitle& m) {
     return terminated(m.title) ? nullptr : "STREAM_TITLE";
 }
@@ -149,6 +153,7 @@ template Result<Welcome> decode(std::span<const std::byte>);
 template Result<StreamAdded> decode(std::span<const std::byte>);
 template Result<StreamRemoved> decode(std::span<const std::byte>);
 template Result<StreamTitle> decode(std::span<const std::byte>);
+template Result<StreamHdr> decode(std::span<const std::byte>);
 template Result<Attach> decode(std::span<const std::byte>);
 template Result<Detach> decode(std::span<const std::byte>);
 template Result<Image> decode(std::span<const std::byte>);

@@ -55,6 +55,7 @@ enum class Type : std::uint32_t {
     stream_status = 0x189,
     image_status = 0x18a,
     query_done = 0x18b,
+    stream_hdr = 0x18c,
 };
 
 constexpr std::uint32_t kFeatureDmabuf = 1u << 0;  // takes MemoryKind::dmabuf and none
@@ -107,6 +108,14 @@ struct StreamTitle {
     Header header{};
     std::uint64_t stream = 0;
     char title[stream::kTitleSize] = {};
+};
+
+// To those that are attached: what the stream's pictures were graded for, from now on.
+struct StreamHdr {
+    static constexpr Type kType = Type::stream_hdr;
+    Header header{};
+    std::uint64_t stream = 0;
+    stream::HdrMetadata metadata{};
 };
 
 // From now on: IMAGE for each image of the stream, then FRAME with the newest frame, then more.
@@ -347,6 +356,7 @@ struct ErrorMessage {
 };
 
 static_assert(sizeof(Hello) == 88 && sizeof(Welcome) == 56 && sizeof(StreamAdded) == 352);
+static_assert(sizeof(StreamHdr) == 64);
 static_assert(sizeof(StreamRemoved) == 16 && sizeof(StreamTitle) == 144 && sizeof(Attach) == 16);
 static_assert(sizeof(Detach) == 16 && sizeof(Run) == 24 && sizeof(Image) == 312);
 static_assert(sizeof(ImageGone) == 24 && sizeof(Frame) == 352 && sizeof(Release) == 24);

@@ -83,6 +83,10 @@ const char* check(const StreamTitle& m) {
     return m.reserved || !terminated(m.title) ? "STREAM_TITLE" : nullptr;
 }
 
+const char* check(const StreamHdr& m) {
+    return m.reserved ? "STREAM_HDR" : nullptr;
+}
+
 const char* check(const StreamDestroy& m) {
     return m.reserved ? "STREAM_DESTROY" : nullptr;
 }
@@ -163,6 +167,7 @@ template Result<StreamImage> decode(std::span<const std::byte>);
 template Result<Present> decode(std::span<const std::byte>);
 template Result<StreamImageGone> decode(std::span<const std::byte>);
 template Result<StreamTitle> decode(std::span<const std::byte>);
+template Result<StreamHdr> decode(std::span<const std::byte>);
 template Result<StreamDestroy> decode(std::span<const std::byte>);
 template Result<Pong> decode(std::span<const std::byte>);
 template Result<BufferCreate> decode(std::span<const std::byte>);

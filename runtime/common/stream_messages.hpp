@@ -41,6 +41,7 @@ enum class Type : std::uint32_t {
     stream_title = 0x06,
     stream_destroy = 0x07,
     pong = 0x08,
+    stream_hdr = 0x09,
     buffer_create = 0x10,   // Unix socket only, with one file descriptor
     buffer_destroy = 0x11,  // Unix socket only
     // broker to producer
@@ -183,6 +184,33 @@ struct StreamTitle {
     char title[kTitleSize] = {};
 };
 
+// What a picture was graded for (SMPTE ST 2086, CTA-861.3), as VkHdrMetadataEXT. All zero: nothing
+// is known. Chromaticities in 1/50000, luminances in 1/10000 cd/m2.
+struct HdrMetadata {
+    std::uint32_t red_x = 0;
+    std::uint32_t red_y = 0;
+    std::uint32_t green_x = 0;
+    std::uint32_t green_y = 0;
+    std::uint32_t blue_x = 0;
+    std::uint32_t blue_y = 0;
+    std::uint32_t white_x = 0;
+    std::uint32_t white_y = 0;
+    std::uint32_t max_luminance = 0;
+    std::uint32_t min_luminance = 0;
+    std::uint32_t max_content_light = 0;        // cd/m2
+    std::uint32_t max_frame_average_light = 0;  // cd/m2
+    bool operator==(const HdrMetadata&) const = default;
+};
+
+// For the frames that follow.
+struct StreamHdr {
+    static constexpr Type kType = Type::stream_hdr;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t reserved = 0;
+    HdrMetadata metadata{};
+};
+
 struct StreamDestroy {
     static constexpr Type kType = Type::stream_destroy;
     Header header{};
@@ -306,6 +334,7 @@ struct ErrorMessage {
 static_assert(sizeof(Hello) == 88 && sizeof(StreamCreate) == 216 && sizeof(StreamImage) == 136);
 static_assert(sizeof(Present) == 328 && sizeof(StreamImageGone) == 16 &&
               sizeof(StreamTitle) == 144);
+static_assert(sizeof(StreamHdr) == 64 && sizeof(HdrMetadata) == 48);
 static_assert(sizeof(StreamDestroy) == 16 && sizeof(Pong) == 24 && sizeof(BufferCreate) == 40);
 static_assert(sizeof(BufferDestroy) == 24 && sizeof(Welcome) == 2072 && sizeof(Release) == 24);
 static_assert(sizeof(Presented) == 40 && sizeof(Configure) == 32 && sizeof(Close) == 16);

@@ -199,6 +199,13 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
             listener_.stream_title(m->stream, get_text(m->title));
             return {};
         }
+        case Type::stream_hdr: {
+            auto m = decode<StreamHdr>(bytes);
+            if (!m) return m.error();
+            if (!streams_.contains(m->stream)) return broken("metadata of an unknown stream");
+            listener_.stream_hdr(m->stream, m->metadata);
+            return {};
+        }
         case Type::image:
             return handle_image(bytes, std::move(fds));
         case Type::image_gone: {

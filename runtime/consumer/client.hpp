@@ -31,6 +31,7 @@ class ClientListener {
     virtual void stream_added(const StreamAdded&) {}
     virtual void stream_removed(std::uint64_t /*stream*/) {}
     virtual void stream_title(std::uint64_t /*stream*/, const std::string& /*title*/) {}
+    virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
     virtual void image(const Image&, BufferFiles) {}
     virtual void image_gone(std::uint64_t /*stream*/, std::uint64_t /*image*/) {}
     virtual void frame(const Frame&) {}

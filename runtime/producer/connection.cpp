@@ -230,7 +230,15 @@ bool Connection::Core::send_stream(Stream::State& stream) {
     stream::put_text(message.title, stream.info.title);
     stream::put_text(message.app_id, stream.info.app_id);
     stream.announced = transport->send_waiting(stream::bytes_of(message)) == 0;
+    if (stream.announced && stream.info.hdr != stream::HdrMetadata{}) send_hdr(stream);
     return stream.announced;
+}
+
+void Connection::Core::send_hdr(Stream::State& stream) {
+    auto message = stream::make<stream::StreamHdr>();
+    message.stream = stream.number;
+    message.metadata = stream.info.hdr;
+    transport->send_waiting(stream::bytes_of(message));
 }
 
 Status Connection::Core::send_image(Stream::State& stream, std::uint32_t number) {

@@ -39,6 +39,7 @@ struct StreamInfo {
     std::string app_id;
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
+    stream::HdrMetadata hdr{};
 };
 
 // Layout of an image in its buffer.
@@ -98,6 +99,8 @@ class Stream {
     std::uint64_t present(const FrameInfo& frame) noexcept;
 
     void set_title(const std::string& title);
+    // What the frames that follow were graded for.
+    void set_hdr(const stream::HdrMetadata& metadata);
 
   private:
     friend class Connection;

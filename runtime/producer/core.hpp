@@ -105,6 +105,7 @@ struct Connection::Core {
     void unshare(const SharedBuffer& ending);
     // With Stream::State::mutex held. Whether the host has been told.
     bool send_stream(Stream::State& stream);
+    void send_hdr(Stream::State& stream);
     Status send_image(Stream::State& stream, std::uint32_t slot);
 
     void take_formats(std::span<const stream::FormatModifier> list);

@@ -164,6 +164,15 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
     return serial;
 }
 
+void Stream::set_hdr(const stream::HdrMetadata& metadata) {
+    State& state = *state_;
+    if (state.core->fork_guard.in_child()) return;
+    const std::lock_guard lock(state.mutex);
+    if (metadata == state.info.hdr) return;
+    state.info.hdr = metadata;
+    if (state.announced) state.core->send_hdr(state);
+}
+
 void Stream::set_title(const std::string& title) {
     State& state = *state_;
     if (state.core->fork_guard.in_child()) return;

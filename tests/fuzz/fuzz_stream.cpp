@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // Heap memory of exactly this size, so that a read beyond its end is seen.
     const std::vector<std::byte> bytes(reinterpret_cast<const std::byte*>(data),
                                        reinterpret_cast<const std::byte*>(data) + size);
-    check_all<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
+    check_all<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle, StreamHdr,
               StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
               Configure, Close, Ping, ErrorMessage, Formats>(bytes);
     const std::span<const char> text(reinterpret_cast<const char*>(data), size);

@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
     }
     const std::filesystem::path root = argv[1];
     using namespace vdmabuf::stream;
-    stream_seeds<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
+    stream_seeds<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle, StreamHdr,
                  StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
                  Configure, Close, Ping, ErrorMessage, Formats>(Folder(root / "stream"));
     raw_seeds<vdmabuf::raw::Offer, vdmabuf::raw::ProducerSend, vdmabuf::raw::Taken,

@@ -16,6 +16,13 @@ constexpr const char* kAlways[] = {
     "VK_EXT_swapchain_maintenance1",
     "VK_KHR_present_id",
     "VK_KHR_present_wait",
+    "VK_EXT_hdr_metadata",
+#ifdef VK_EXT_present_mode_fifo_latest_ready
+    "VK_EXT_present_mode_fifo_latest_ready",
+#endif
+#ifdef VK_KHR_present_mode_fifo_latest_ready
+    "VK_KHR_present_mode_fifo_latest_ready",
+#endif
 #ifdef VK_KHR_swapchain_maintenance1
     "VK_KHR_swapchain_maintenance1",
 #endif
@@ -146,6 +153,80 @@ TEST_F(ExtensionsTest, ProtectedSwapchainsAreNotSupported) {
         "vkGetPhysicalDeviceSurfaceCapabilities2KHR");
     ASSERT_EQ(query(app.physical, &info, &capabilities), VK_SUCCESS);
     EXPECT_FALSE(of_protected.supportsProtected);
+}
+
+// What a picture was graded for comes to the consumers, to those that come later as well; and with
+// another swapchain it is over. The colour space stays sRGB.
+TEST_F(ExtensionsTest, HdrMetadataReachesTheHost) {
+    AppOptions options = watched_from_below();
+    options.device_extensions = {"VK_EXT_hdr_metadata"};
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSwapchainCreateInfoKHR info = swapchain_info(app.headless_surface(), kWidth, kHeight);
+    {
+        Swap swap(app, info);
+        ASSERT_EQ(swap.created, VK_SUCCESS);
+        const auto set = app.device_function<PFN_vkSetHdrMetadataEXT>("vkSetHdrMetadataEXT");
+        ASSERT_TRUE(set);
+        VkHdrMetadataEXT metadata{VK_STRUCTURE_TYPE_HDR_METADATA_EXT};
+        metadata.displayPrimaryRed = {0.708f, 0.292f};
+        metadata.whitePoint = {0.3127f, 0.329f};
+        metadata.maxLuminance = 1000;
+        metadata.minLuminance = 0.005f;
+        metadata.maxContentLightLevel = 800;
+        metadata.maxFrameAverageLightLevel = -1;  // nonsense of an app
+        set(app.device, 1, &swap.handle, &metadata);
+        stream::HdrMetadata expected;
+        expected.red_x = 35400;
+        expected.red_y = 14600;
+        expected.white_x = 15635;
+        expected.white_y = 16450;
+        expected.max_luminance = 10'000'000;
+        expected.min_luminance = 50;
+        expected.max_content_light = 800;
+        EXPECT_TRUE(host().wait_hdr(expected));
+        metadata.maxLuminance = 500;
+        expected.max_luminance = 5'000'000;
+        set(app.device, 1, &swap.handle, &metadata);
+        EXPECT_TRUE(host().wait_hdr(expected));
+    }
+    Swap next(app, info);
+    ASSERT_EQ(next.created, VK_SUCCESS);
+    EXPECT_TRUE(host().wait_hdr({}));
+    expect_silence(app);
+}
+
+TEST_F(ExtensionsTest, DeviceGroups) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const auto query = app.device_function<PFN_vkGetDeviceGroupPresentCapabilitiesKHR>(
+        "vkGetDeviceGroupPresentCapabilitiesKHR");
+    ASSERT_TRUE(query);
+    VkDeviceGroupPresentCapabilitiesKHR capabilities{
+        VK_STRUCTURE_TYPE_DEVICE_GROUP_PRESENT_CAPABILITIES_KHR};
+    capabilities.presentMask[1] = 77;
+    ASSERT_EQ(query(app.device, &capabilities), VK_SUCCESS);
+    EXPECT_EQ(capabilities.presentMask[0], 1u);
+    EXPECT_EQ(capabilities.presentMask[1], 0u);
+    EXPECT_EQ(capabilities.modes, VkFlags{VK_DEVICE_GROUP_PRESENT_MODE_LOCAL_BIT_KHR});
+
+    Swap swap(app, swapchain_info(app.headless_surface(), kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    const auto acquire = app.device_function<PFN_vkAcquireNextImage2KHR>("vkAcquireNextImage2KHR");
+    ASSERT_TRUE(acquire);
+    VkFence fence = VK_NULL_HANDLE;
+    VkFenceCreateInfo fence_info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    vkCreateFence(app.device, &fence_info, nullptr, &fence);
+    VkAcquireNextImageInfoKHR info{VK_STRUCTURE_TYPE_ACQUIRE_NEXT_IMAGE_INFO_KHR};
+    info.swapchain = swap.handle;
+    info.timeout = UINT64_MAX;
+    info.fence = fence;
+    info.deviceMask = 1;
+    std::uint32_t index = 99;
+    EXPECT_EQ(acquire(app.device, &info, &index), VK_SUCCESS);
+    EXPECT_LT(index, 3u);
+    EXPECT_EQ(vkWaitForFences(app.device, 1, &fence, VK_TRUE, 5'000'000'000), VK_SUCCESS);
+    vkDestroyFence(app.device, fence, nullptr);
 }
 
 }  // namespace

@@ -246,7 +246,7 @@ FrameObjects Swap::make_frame(std::uint32_t seed) {
     vkCreateSemaphore(app.device, &semaphore_info, nullptr, &frame.acquired);
     vkCreateSemaphore(app.device, &semaphore_info, nullptr, &frame.rendered);
     VkBufferCreateInfo buffer_info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
-    buffer_info.size = VkDeviceSize{4} * extent.width * extent.height;
+    buffer_info.size = VkDeviceSize{8} * extent.width * extent.height;  // pixels of 64 bits, too
     buffer_info.usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT;
     vkCreateBuffer(app.device, &buffer_info, nullptr, &frame.buffer);
     VkMemoryRequirements needs{};
@@ -261,7 +261,7 @@ FrameObjects Swap::make_frame(std::uint32_t seed) {
     void* mapped = nullptr;
     vkMapMemory(app.device, frame.memory, 0, VK_WHOLE_SIZE, 0, &mapped);
     auto* pixel = static_cast<std::uint32_t*>(mapped);
-    for (std::uint32_t y = 0; y < extent.height; ++y) {
+    for (std::uint32_t y = 0; y < 2 * extent.height; ++y) {
         for (std::uint32_t x = 0; x < extent.width; ++x) *pixel++ = pattern(seed, x, y);
     }
     vkUnmapMemory(app.device, frame.memory);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/consumer/pixel_format.hpp"
 #include "runtime/consumer/scattered_mapping.hpp"
 
 namespace vdmabuf::test {
@@ -72,6 +73,10 @@ bool HostWindow::wait_title(const std::string& title, int timeout_ms) {
     });
 }
 
+bool HostWindow::wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms) {
+    return wait(timeout_ms, [&] { return hdr_ == metadata; });
+}
+
 bool HostWindow::wait_streams(std::size_t count, int timeout_ms) {
     return wait(timeout_ms, [&] { return titles_.size() == count; });
 }
@@ -126,6 +131,12 @@ void HostWindow::stream_title(std::uint64_t stream, const std::string& title) {
     changed_.notify_all();
 }
 
+void HostWindow::stream_hdr(std::uint64_t, const stream::HdrMetadata& metadata) {
+    const std::lock_guard lock(mutex_);
+    hdr_ = metadata;
+    changed_.notify_all();
+}
+
 void HostWindow::image(const consumer::Image& message, consumer::BufferFiles files) {
     auto mapping = map_buffer(files);
     if (mapping) images_.insert_or_assign(message.image, Known{message, *std::move(mapping)});
@@ -143,11 +154,16 @@ void HostWindow::frame(const consumer::Frame& message) {
         seen->message = message;
         seen->image = known->second.image;
         const auto& plane = seen->image.planes[0];
-        seen->pixels.resize(static_cast<std::size_t>(seen->image.width) * seen->image.height);
+        const auto* format = consumer::find_format(seen->image.fourcc);
+        const std::size_t row = std::size_t{format ? format->bytes : 0} * seen->image.width;
+        seen->bytes.resize(row * seen->image.height);
         for (std::uint32_t y = 0; y < seen->image.height; ++y) {
-            std::memcpy(&seen->pixels[static_cast<std::size_t>(y) * seen->image.width],
-                        known->second.mapping.bytes() + plane.offset + y * plane.pitch,
-                        std::size_t{4} * seen->image.width);
+            std::memcpy(seen->bytes.data() + y * row,
+                        known->second.mapping.bytes() + plane.offset + y * plane.pitch, row);
+        }
+        if (format && format->bytes == 4) {
+            seen->pixels.resize(seen->bytes.size() / 4);
+            std::memcpy(seen->pixels.data(), seen->bytes.data(), seen->bytes.size());
         }
         const std::lock_guard lock(mutex_);
         ++frame_count_;

@@ -21,7 +21,8 @@ namespace vdmabuf::test {
 struct SeenFrame {
     consumer::Frame message;
     consumer::Image image;
-    std::vector<std::uint32_t> pixels;  // width * height, as they lie in the pages
+    std::vector<std::uint32_t> pixels;  // width * height, as they lie in the pages, if of 32 bits
+    std::vector<std::byte> bytes;       // the same, of any format
 
     std::uint32_t at(std::uint32_t x, std::uint32_t y) const {
         return pixels[static_cast<std::size_t>(y) * image.width + x];
@@ -41,6 +42,8 @@ class HostWindow final : public consumer::ClientListener {
     std::shared_ptr<const SeenFrame> wait_frame(const Match& match, int timeout_ms = 5000);
     bool wait_connected(int timeout_ms = 5000);
     bool wait_title(const std::string& title, int timeout_ms = 5000);
+    // The newest metadata that some stream has.
+    bool wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
     void close_streams();  // as the cross of a window
@@ -56,6 +59,7 @@ class HostWindow final : public consumer::ClientListener {
     void stream_added(const consumer::StreamAdded& message) override;
     void stream_removed(std::uint64_t stream) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
+    void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const consumer::Frame& message) override;
@@ -70,6 +74,7 @@ class HostWindow final : public consumer::ClientListener {
     std::condition_variable changed_;
     bool connected_ = false;
     std::map<std::uint64_t, std::string> titles_;
+    stream::HdrMetadata hdr_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;
     std::size_t frame_count_ = 0;
     std::thread thread_;

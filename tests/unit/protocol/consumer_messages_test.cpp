@@ -59,7 +59,7 @@ using AllMessages =
     testing::Types<Hello, Welcome, StreamAdded, StreamRemoved, StreamTitle, Attach, Detach, Image,
                    ImageGone, Frame, Release, Presented, Configure, CloseStream, Imported,
                    ImageDone, Statistics, Query, StreamStatus, ImageStatus, QueryDone, ErrorMessage,
-                   Formats, ImageAgain>;
+                   Formats, ImageAgain, StreamHdr>;
 TYPED_TEST_SUITE(ConsumerEnvelopeTest, AllMessages);
 
 TYPED_TEST(ConsumerEnvelopeTest, OnlyTheRightSizeAndType) {

@@ -76,8 +76,8 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
         if (layout.type == 0 || layout.section == "Device protocol") continue;
         EXPECT_TRUE(used[layout.section].insert(layout.type).second) << layout.name;
     }
-    EXPECT_EQ(used["Stream protocol"].size(), 18u);
-    EXPECT_EQ(used["Consumer protocol"].size(), 24u);
+    EXPECT_EQ(used["Stream protocol"].size(), 19u);
+    EXPECT_EQ(used["Consumer protocol"].size(), 25u);
     EXPECT_EQ(used["Raw buffers, producer's side"].size(), 9u);
     EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
 }

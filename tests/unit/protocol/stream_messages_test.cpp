@@ -92,7 +92,7 @@ Message good() {
 using AllMessages =
     testing::Types<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
                    StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-                   Configure, Close, Ping, ErrorMessage, Formats>;
+                   Configure, Close, Ping, ErrorMessage, Formats, StreamHdr>;
 TYPED_TEST_SUITE(StreamEnvelopeTest, AllMessages);
 
 TYPED_TEST(StreamEnvelopeTest, OnlyTheRightSizeAndType) {
@@ -219,6 +219,7 @@ TEST(StreamMessagesTest, SmallOnesOfProducers) {
     EXPECT_TAKEN(make<StreamImageGone>(), m.slot = kMaxSlots - 1);
     EXPECT_REFUSED(make<StreamImageGone>(), m.slot = kMaxSlots);
     EXPECT_REFUSED(make<StreamTitle>(), m.reserved = 1);
+    EXPECT_REFUSED(make<StreamHdr>(), m.reserved = 1);
     EXPECT_REFUSED(make<StreamTitle>(), std::memset(m.title, 'a', sizeof m.title));
     EXPECT_TAKEN(make<StreamTitle>(), std::memset(m.title, 'a', sizeof m.title - 1));
     EXPECT_REFUSED(make<StreamDestroy>(), m.reserved = 1);

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# raw_test.sh [--kills N | --dmabufs] --local | --vmm qemu|uml [--kernel 6.1|6.12], then --out DIR: the examples
-# of raw buffers, raw_producer in a guest (or, with --local, on this kernel) and raw_consumer on the
-# host. The consumer maps the buffer before the first frame is drawn and compares every frame byte
-# by byte: what it sees was written into the same pages after the hand-over. --kills: the broker is
-# killed so often meanwhile; both ends go on by themselves. --dmabufs: raw_guest in place of
-# raw_producer: dmabufs of other drivers, and fences.
+# raw_test.sh [--kills N | --dmabufs | --udmabuf] --local | --vmm qemu|uml [--kernel 6.1|6.12], then
+# --out DIR: the examples of raw buffers, raw_producer in a guest (or, with --local, on this kernel)
+# and raw_consumer on the host. The consumer maps the buffer before the first frame is drawn and
+# compares every frame byte by byte: what it sees was written into the same pages after the
+# hand-over. --kills: the broker is killed so often meanwhile; both ends go on by themselves.
+# --dmabufs: raw_guest in place of raw_producer: dmabufs of other drivers, and fences. --udmabuf: the
+# consumer must get a dmabuf.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-KILLS=0 LOCAL='' DMABUFS='' OUT='' PIDS=() BOOT=()
+KILLS=0 LOCAL='' DMABUFS='' UDMABUF='' OUT='' PIDS=() BOOT=()
 while (($#)); do
   case $1 in
     --kills) KILLS=$2; shift ;;
     --local) LOCAL=1 ;;
     --dmabufs) DMABUFS=1 ;;
+    --udmabuf) UDMABUF=1 ;;
     --vmm | --kernel) BOOT+=("$1" "$2"); shift ;;
     --out) OUT=$(realpath -m -- "$2"); shift ;;
     *) usage_error "unknown option '$1'" ;;
@@ -97,6 +99,7 @@ wait "$PRODUCER" || status=$?
 ((status == 0)) || { show_tail "$OUT/producer.log"; die "the producer failed ($status)"; }
 wait "$CONSUMER" || { show_tail "$OUT/consumer.log"; die "the consumer failed"; }
 cat "$OUT/consumer.log"
+[[ -z $UDMABUF ]] || grep -q "^as a dmabuf$" "$OUT/consumer.log" || die "it came as no dmabuf"
 # Where it came from, and that the broker knew of it.
 origin='test/raw_producer'
 [[ -z $LOCAL ]] || origin='raw_producer'

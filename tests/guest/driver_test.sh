@@ -33,12 +33,9 @@ if [[ -n $FAULTS ]]; then
 else
   start_vdmabufd
   build=$KERNEL
-  [[ $VMM == qemu ]] || build=uml
-  # KASAN in User Mode Linux takes memory of an unloaded module for that of the next one.
-  if [[ -z ${VDMABUF_SANITIZED:-} ]]; then
-    cp "$("$REPO/scripts/guest/build-module.sh" "$build")" "$OUT/guest/"
-    ARGS=(--module "$OUT/guest/virtio_vdmabuf.ko")
-  fi
+  [[ $VMM == qemu ]] || build=uml${VDMABUF_SANITIZED:+-sanitized}
+  cp "$("$REPO/scripts/guest/build-module.sh" "$build")" "$OUT/guest/"
+  ARGS=(--module "$OUT/guest/virtio_vdmabuf.ko")
 fi
 ((KILLS == 0)) || ARGS=(--restarts --seconds 10 --only 'many threads and channels')
 BOOT=(--vmm "$VMM" --kernel "$KERNEL")

@@ -66,12 +66,17 @@ struct WaylandPlaceholder::Events {
     }
     static void global_remove(void*, wl_registry*, std::uint32_t) {}
     static void done(void* flag, wl_callback*, std::uint32_t) { *static_cast<bool*>(flag) = true; }
+    static void frame(void* self, wl_callback*, std::uint32_t) {
+        auto& placeholder = *static_cast<WaylandPlaceholder*>(self);
+        placeholder.wayland_.proxy_destroy(std::exchange(placeholder.frame_, nullptr));
+    }
     static void release(void* self, wl_buffer*) {
         static_cast<WaylandPlaceholder*>(self)->forget_pages();
     }
 
     static constexpr wl_registry_listener registry{global, global_remove};
     static constexpr wl_callback_listener callback{done};
+    static constexpr wl_callback_listener next_frame{frame};
     static constexpr wl_buffer_listener buffer{release};
     // libwayland takes listeners as arrays of functions, and does not write to them.
     template <typename Listener>
@@ -91,10 +96,15 @@ std::unique_ptr<WaylandPlaceholder> WaylandPlaceholder::make(const Wayland& wayl
         new WaylandPlaceholder(wayland, display, surface));
     placeholder->queue_ = wayland.display_create_queue(display);
     if (!placeholder->queue_ || !placeholder->bind_globals()) return nullptr;
+    placeholder->our_surface_ = static_cast<wl_proxy*>(wayland.proxy_create_wrapper(surface));
+    if (!placeholder->our_surface_) return nullptr;
+    wayland.proxy_set_queue(placeholder->our_surface_, placeholder->queue_);
     return placeholder;
 }
 
 WaylandPlaceholder::~WaylandPlaceholder() {
+    if (frame_) wayland_.proxy_destroy(frame_);
+    if (our_surface_) wayland_.proxy_wrapper_destroy(our_surface_);
     destroy(buffer_, WL_BUFFER_DESTROY);
     if (shm_) wayland_.proxy_destroy(shm_);  // version 1 has no request that ends it
     if (queue_) {
@@ -206,6 +216,15 @@ void WaylandPlaceholder::forget_pages() noexcept {
     file_.reset();
 }
 
+void WaylandPlaceholder::ask_frame() noexcept {
+    if (frame_) return;
+    wl_argument arguments[] = {new_object()};
+    frame_ = wayland_.proxy_marshal_array_constructor(our_surface_, WL_SURFACE_FRAME, arguments,
+                                                      wayland_.callback_interface);
+    if (!frame_) return;
+    (void)wayland_.proxy_add_listener(frame_, Events::functions(Events::next_frame), this);
+}
+
 void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
     const std::lock_guard lock(mutex_);
     if (lost()) return;
@@ -230,6 +249,7 @@ void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
         wl_argument damage[] = {number(0), number(0), number(damaged), number(damaged)};
         request(surface_, WL_SURFACE_DAMAGE, damage);
     }
+    ask_frame();
     request(surface_, WL_SURFACE_COMMIT);
     destroy(old, WL_BUFFER_DESTROY);
     if (!flush() || read(0) == Read::failed) lost_.store(true, std::memory_order_release);

@@ -18,6 +18,9 @@ namespace vdmabuf::layer {
 // A viewport would save the memory, but a surface can have one only, and that may be the app's; the
 // pages are given back as soon as the compositor has looked at them.
 //
+// A frame callback of the layer's own goes with it: some programs (es2gears) draw whenever the
+// socket wakes them, and live on the events of the driver.
+//
 // Objects of ours have an event queue of their own. Events of the app are read from the socket, as
 // any reader does, but dispatched by the app alone: some programs (vkcube) never read by themselves
 // and live on what the driver reads while it presents.
@@ -48,15 +51,18 @@ class WaylandPlaceholder {
     bool flush() noexcept;
     Read read(int timeout_ms) noexcept;
     void forget_pages() noexcept;
+    void ask_frame() noexcept;
 
     const Wayland& wayland_;
     wl_display* const display_;
     wl_surface* const surface_;
     wl_event_queue* queue_ = nullptr;
     wl_proxy* shm_ = nullptr;
+    wl_proxy* our_surface_ = nullptr;  // the app's, for callbacks into our queue
 
     std::mutex mutex_;  // presents of a retired swapchain and of its successor
     wl_proxy* buffer_ = nullptr;
+    wl_proxy* frame_ = nullptr;  // a callback that has not come
     VkExtent2D extent_{};
     UniqueFd file_;  // of the buffer, until its pages were given back
     bool congested_ = false;

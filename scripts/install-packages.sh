@@ -3,25 +3,29 @@
 # Installs what is missing of scripts/packages.txt. Without root it prints what
 # is missing and the command that installs it, and exits with 2.
 #
-# Usage: scripts/install-packages.sh [--check]
+# Usage: scripts/install-packages.sh [--check | --apps]
 #        --check  only say what is missing: exit 0 if nothing is, else 2
+#        --apps   scripts/packages-apps.txt too: programs of other people that
+#                 ./check --full runs
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 LIST=$REPO/scripts/packages.txt
+LISTS=("$LIST")
 LOCK_LIMIT_S=600 # how long another apt may take
 CHECK=''
 case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
   --check) CHECK=1 ;;
+  --apps) LISTS+=("$REPO/scripts/packages-apps.txt") ;;
   '') ;;
   *) usage_error "unknown option '$1'" ;;
 esac
 command -v dpkg-query >/dev/null ||
   die "this is no Debian system; install what corresponds to $LIST by hand"
 
-mapfile -t wanted < <(sed 's/#.*//' "$LIST" | awk 'NF { print $1 }')
+mapfile -t wanted < <(sed 's/#.*//' "${LISTS[@]}" | awk 'NF { print $1 }')
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
 mapfile -t missing < <(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(sort -u <<<"$installed"))
 ((${#missing[@]})) || exit 0

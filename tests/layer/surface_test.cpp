@@ -59,6 +59,14 @@ TEST_F(SurfaceTest, FormatsAndModesInTheOrderThatAppsTakeThem) {
     EXPECT_EQ(formats[0].format, VK_FORMAT_B8G8R8A8_UNORM);
     EXPECT_EQ(formats[1].format, VK_FORMAT_B8G8R8A8_SRGB);
     EXPECT_EQ(formats[3].format, VK_FORMAT_R8G8B8A8_SRGB);
+    // Zink takes ten bits where Wayland programs ask for alpha and the most bits.
+    for (const VkFormat wanted :
+         {VK_FORMAT_A2B10G10R10_UNORM_PACK32, VK_FORMAT_A2R10G10B10_UNORM_PACK32}) {
+        const auto found = std::find_if(formats.begin(), formats.end(), [&](const auto& offered) {
+            return offered.format == wanted;
+        });
+        EXPECT_NE(found, formats.end()) << wanted;
+    }
     count = 1;
     EXPECT_EQ(vkGetPhysicalDeviceSurfaceFormatsKHR(app.physical, surface, &count, formats.data()),
               VK_INCOMPLETE);
@@ -72,6 +80,27 @@ TEST_F(SurfaceTest, FormatsAndModesInTheOrderThatAppsTakeThem) {
     for (const auto mode : {VK_PRESENT_MODE_FIFO_KHR, VK_PRESENT_MODE_MAILBOX_KHR,
                             VK_PRESENT_MODE_IMMEDIATE_KHR, VK_PRESENT_MODE_FIFO_RELAXED_KHR}) {
         EXPECT_NE(std::find(modes, modes + count, mode), modes + count) << mode;
+    }
+}
+
+TEST_F(SurfaceTest, TenBitsAComponent) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.headless_surface();
+    host();
+    std::uint32_t seed = 30;
+    for (const auto& [format, fourcc] :
+         {std::pair{VK_FORMAT_A2B10G10R10_UNORM_PACK32, 0x30334241u},     // AB30
+          std::pair{VK_FORMAT_A2R10G10B10_UNORM_PACK32, 0x30335241u}}) {  // AR30
+        VkSwapchainCreateInfoKHR info = swapchain_info(surface, kWidth, kHeight);
+        info.imageFormat = format;
+        Swap swap(app, info);
+        ASSERT_EQ(swap.created, VK_SUCCESS);
+        ASSERT_EQ(swap.show(++seed), VK_SUCCESS);
+        const auto frame = expect_picture(seed);
+        if (frame) {
+            EXPECT_EQ(frame->image.fourcc, fourcc);
+        }
     }
 }
 

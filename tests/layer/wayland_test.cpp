@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Wayland surfaces under a real compositor.
+#include <poll.h>
 #include <signal.h>
 
 #include <chrono>
@@ -153,6 +154,26 @@ TEST_F(WaylandTest, TwoWindowsOnOneConnection) {
     for (const VkSurfaceKHR surface : surfaces) {
         vkDestroySurfaceKHR(app.instance, surface, nullptr);
     }
+}
+
+// es2gears draws when its socket wakes it, and asks for nothing that would: the driver's events do.
+TEST_F(WaylandTest, SocketWakesAfterAPresent) {
+    WaylandWindow window(server.socket());
+    ASSERT_TRUE(window.configured());
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = make_surface(app, window);
+    {
+        Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+        ASSERT_EQ(swap.created, VK_SUCCESS);
+        for (std::uint32_t i = 0; i < 10; ++i) {
+            ASSERT_EQ(swap.show(i), VK_SUCCESS);
+            pollfd socket{wl_display_get_fd(window.display()), POLLIN, 0};
+            ASSERT_EQ(::poll(&socket, 1, 5000), 1) << "frame " << i;
+            wl_display_dispatch(window.display());
+        }
+    }
+    vkDestroySurfaceKHR(app.instance, surface, nullptr);
 }
 
 // A surface has one viewport at most, and a second one ends the connection: it is the app's.

@@ -234,6 +234,11 @@ void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
         if (!flush()) lost_.store(true, std::memory_order_release);
         if (congested_ || lost()) return;
     }
+    // First, so that what comes for this commit is left to wake whoever waits at the socket.
+    if (read(0) == Read::failed) {
+        lost_.store(true, std::memory_order_release);
+        return;
+    }
 
     wl_proxy* old = nullptr;
     std::int32_t damaged = 1;  // a pixel: compositors that see no change may not repaint
@@ -252,7 +257,7 @@ void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
     ask_frame();
     request(surface_, WL_SURFACE_COMMIT);
     destroy(old, WL_BUFFER_DESTROY);
-    if (!flush() || read(0) == Read::failed) lost_.store(true, std::memory_order_release);
+    if (!flush()) lost_.store(true, std::memory_order_release);
 }
 
 }  // namespace vdmabuf::layer

@@ -125,7 +125,8 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
         // The version first: a change in between is noticed later.
         formats_version_ = surface_->connection()->formats_version();
-        request_.modifiers = shared_modifiers();
+        request_.modifiers =
+            modifiers_of(request_.format.fourcc, surface_->connection()->formats());
         stream_->set_hdr({});  // what an older swapchain had was its own
     }
     const std::uint32_t count = std::max(info.minImageCount, kMinImages);
@@ -186,6 +187,8 @@ VkResult Swapchain::create_images(std::uint32_t count) {
         if (result != VK_SUCCESS) return result;
         handles_[i] = images_[i].shared->image();
     }
+    modifier_ = ModifierWatch(request_.format.fourcc, images_.front().shared->layout().modifier,
+                              formats_version_);
     return VK_SUCCESS;
 }
 
@@ -339,28 +342,6 @@ void Swapchain::wake() noexcept {
     if (surface_->lost()) log_->end(VK_ERROR_SURFACE_LOST_KHR);
 }
 
-// Modifiers of our format that the host imports.
-std::vector<std::uint64_t> Swapchain::shared_modifiers() const {
-    std::vector<std::uint64_t> found;
-    for (const stream::FormatModifier& known : surface_->connection()->formats()) {
-        if (known.fourcc == request_.format.fourcc) found.push_back(known.modifier);
-    }
-    return found;
-}
-
-// The host has stopped importing what our images are, as when another viewer has come: said once,
-// so that the app makes a swapchain that is seen.
-bool Swapchain::modifier_gone() {
-    if (!stream_) return false;
-    const std::uint64_t modifier = images_.front().shared->layout().modifier;
-    if (modifier == kModifierLinear) return false;  // always imported
-    const std::uint64_t version = surface_->connection()->formats_version();
-    if (version == formats_version_) return false;
-    formats_version_ = version;
-    const std::vector<std::uint64_t> shared = shared_modifiers();
-    return std::find(shared.begin(), shared.end(), modifier) == shared.end();
-}
-
 // A size that differs from the window's: reported only when the capabilities, which ask the server,
 // show the new size too; otherwise apps recreate their swapchain without end.
 // Nor when the app has asked for it: it is to be scaled.
@@ -372,7 +353,7 @@ bool Swapchain::suboptimal() const noexcept {
 
 VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
     using Clock = std::chrono::steady_clock;
-    if (modifier_gone()) return VK_ERROR_OUT_OF_DATE_KHR;
+    if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     const bool changed = suboptimal();
     std::unique_lock lock(mutex_);
     // Beyond ten years it is for ever: the sum must not overflow.
@@ -480,7 +461,7 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
         hand_over_with_fence(job);
     }
     surface_->presented(extent_);
-    if (modifier_gone()) return VK_ERROR_OUT_OF_DATE_KHR;
+    if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
 }
 

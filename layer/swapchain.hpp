@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "layer/image_strategy.hpp"
+#include "layer/modifier_watch.hpp"
 #include "layer/present_sync.hpp"
 #include "layer/present_worker.hpp"
 #include "layer/ring.hpp"
@@ -113,8 +114,6 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     bool wait_for_all(std::uint64_t deadline_ns);
     void hand_over_with_fence(const PresentJob& job);
     bool suboptimal() const noexcept;
-    std::vector<std::uint64_t> shared_modifiers() const;
-    bool modifier_gone();
 
     void free_image(std::uint32_t index) noexcept override;
     void device_lost() noexcept override;
@@ -127,6 +126,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     stream::Scaling scaling_;
     ImageRequest request_;
     std::uint64_t formats_version_ = 0;  // as of which the host was asked
+    ModifierWatch modifier_;
     const ImageStrategy* strategy_ = nullptr;
     PresentSync sync_ = PresentSync::worker;
     std::vector<OwnedCommandPool> pools_;

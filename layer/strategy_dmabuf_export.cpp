@@ -86,6 +86,9 @@ VkResult DmabufExportImage::create(const Device& device, const ImageRequest& req
     VkImage handle = VK_NULL_HANDLE;
     if (modifiers.empty()) {
         kind_ = kLinear;
+        if (!image_support(device, request, kind_).exportable()) {
+            return VK_ERROR_FORMAT_NOT_SUPPORTED;
+        }
         const VkResult result = create_image(device, request, kind_, {}, nullptr, &handle);
         if (result == VK_SUCCESS) image_ = OwnedImage(device, handle);
         return result;

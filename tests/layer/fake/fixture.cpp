@@ -28,6 +28,8 @@ void set_environment(const std::string& producer_socket) {
     ::setenv("NODEVICE_SELECT", "1", 1);  // Mesa's layer, should it be found all the same
     ::setenv("VDMABUF_ENDPOINT", ("unix:" + producer_socket).c_str(), 1);
     ::setenv("ENABLE_VDMABUF", "1", 1);
+    // The fake driver's SYNC_FDs can be polled, but are no sync_files: brokers take nothing else.
+    ::setenv("VDMABUF_SYNC", "worker", 1);
     for (const char* name :
          {"DISABLE_VDMABUF", "VDMABUF_STRATEGY", "VDMABUF_LOG", "VK_INSTANCE_LAYERS", "DISPLAY",
           "WAYLAND_DISPLAY", "VK_LOADER_DEBUG"}) {

@@ -199,7 +199,7 @@ TEST_F(Maintenance1Test, ImagesGivenBackUnpresented) {
             EXPECT_EQ(
                 vkAcquireNextImageKHR(app.device, swap.handle, 0, VK_NULL_HANDLE, fence, &index),
                 VK_SUCCESS);
-            vkWaitForFences(app.device, 1, &fence, VK_TRUE, UINT64_MAX);
+            vkWaitForFences(app.device, 1, &fence, VK_TRUE, 5'000'000'000);
             vkResetFences(app.device, 1, &fence);
             indices.push_back(index);
         }
@@ -224,7 +224,7 @@ TEST_F(Maintenance1Test, ImagesGivenBackUnpresented) {
     ASSERT_EQ(vkAcquireNextImageKHR(app.device, swap.handle, UINT64_MAX, VK_NULL_HANDLE, fence,
                                     &swap.extent.width),
               VK_SUCCESS);
-    vkWaitForFences(app.device, 1, &fence, VK_TRUE, UINT64_MAX);
+    vkWaitForFences(app.device, 1, &fence, VK_TRUE, 5'000'000'000);
     const std::uint32_t held = swap.extent.width;
     info.oldSwapchain = swap.handle;
     Swap next(app, info);

@@ -113,15 +113,17 @@ bool arrived(const Objects& made) {
     const stream::Plane& plane = made.shared->layout().planes[0];
     const auto in_pages = [&](const Mapping& pages) {
         if (plane.offset > pages.size()) return false;
-        return TestPattern::is_in(std::span(pages.bytes(), pages.size()).subspan(plane.offset),
-                                  plane.pitch);
+        return TestPattern::is_in(
+            std::span(pages.bytes(), pages.size()).subspan(static_cast<std::size_t>(plane.offset)),
+            plane.pitch);
     };
     if (buffer.mapping) return in_pages(buffer.mapping);
     // The driver's own dmabuf.
     const int fd = buffer.fd.get();
-    void* const address = ::mmap(nullptr, buffer.size, PROT_READ, MAP_SHARED, fd, 0);
+    const auto size = static_cast<std::size_t>(buffer.size);
+    void* const address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) return false;
-    const Mapping mapping(address, buffer.size);
+    const Mapping mapping(address, size);
     dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ};
     (void)::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
     const bool good = in_pages(mapping);

@@ -113,16 +113,12 @@ Result<std::shared_ptr<Buffer>> Connection::import(UniqueFd dmabuf, std::uint64_
                                  std::to_string(size) + " are needed"};
     }
     auto buffer = std::make_shared<Buffer>();
-    if (map) {
-        void* address =
-            ::mmap(nullptr, *whole, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf.get(), 0);
-        if (address == MAP_FAILED) return system_error("mmap of a dmabuf");
-        buffer->mapping = Mapping(address, *whole);
-        ::madvise(address, *whole, MADV_DONTFORK);
-    }
     buffer->fd = std::move(dmabuf);
     buffer->size = *whole;
     buffer->is_dmabuf = true;
+    if (map) {
+        if (auto mapped = map_buffer(*buffer); !mapped) return mapped.error();
+    }
     return buffer;
 }
 

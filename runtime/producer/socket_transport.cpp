@@ -44,10 +44,10 @@ class SocketTransport final : public Transport {
         }
         buffer->size = size;
         if (auto mapped = map_buffer(*buffer); !mapped) return mapped.error();
-        // What fallocate() has given is not zeroed before the first touch through the memfd; through
-        // a udmabuf of it (Linux 6.11 and later pin pages as they are) others would see what lay
-        // there before, and the first touch would wipe what they have written.
-        ::madvise(buffer->mapping.data(), size, MADV_POPULATE_WRITE);
+        // What fallocate() has given is not zeroed before the first touch through the memfd;
+        // through a udmabuf of it (Linux 6.11 and later pin pages as they are) others would see
+        // what lay there before, and the first touch would wipe what they have written.
+        ::madvise(buffer->mapping.data(), buffer->mapping.size(), MADV_POPULATE_WRITE);
         return buffer;
     }
 

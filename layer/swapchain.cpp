@@ -166,7 +166,8 @@ VkResult Swapchain::choose_strategy(std::uint32_t count) {
             // Out of something that every strategy needs.
             if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY) break;
         }
-        if (result == VK_SUCCESS) return result;
+        // Another way would need as much, and drivers that are out of it do not take commands well.
+        if (result == VK_SUCCESS || result == VK_ERROR_OUT_OF_HOST_MEMORY) return result;
         LOG_INFO("strategy %s failed: VkResult %d", strategy->name(), result);
         forget_images();
     }

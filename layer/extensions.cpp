@@ -13,7 +13,7 @@ constexpr VkExtensionProperties kInstanceExtensions[] = {
     {VK_KHR_GET_SURFACE_CAPABILITIES_2_EXTENSION_NAME,
      VK_KHR_GET_SURFACE_CAPABILITIES_2_SPEC_VERSION},
     {VK_EXT_SURFACE_MAINTENANCE_1_EXTENSION_NAME, VK_EXT_SURFACE_MAINTENANCE_1_SPEC_VERSION},
-#ifdef VK_KHR_surface_maintenance1
+#ifdef VDMABUF_KHR_SURFACE_MAINTENANCE1
     {VK_KHR_SURFACE_MAINTENANCE_1_EXTENSION_NAME, VK_KHR_SURFACE_MAINTENANCE_1_SPEC_VERSION},
 #endif
     {VK_KHR_SURFACE_PROTECTED_CAPABILITIES_EXTENSION_NAME,
@@ -57,7 +57,8 @@ constexpr DeviceExtension kDeviceExtensions[] = {
     {Extension::swapchain_maintenance1,
      {VK_EXT_SWAPCHAIN_MAINTENANCE_1_EXTENSION_NAME, VK_EXT_SWAPCHAIN_MAINTENANCE_1_SPEC_VERSION},
      always},
-#ifdef VK_KHR_swapchain_maintenance1
+// Needs VK_KHR_surface_maintenance1, which not every loader lets apps enable: see CMakeLists.txt.
+#ifdef VDMABUF_KHR_SURFACE_MAINTENANCE1
     {Extension::swapchain_maintenance1_khr,
      {VK_KHR_SWAPCHAIN_MAINTENANCE_1_EXTENSION_NAME, VK_KHR_SWAPCHAIN_MAINTENANCE_1_SPEC_VERSION},
      always},

@@ -23,7 +23,7 @@ constexpr const char* kAlways[] = {
 #ifdef VK_KHR_present_mode_fifo_latest_ready
     "VK_KHR_present_mode_fifo_latest_ready",
 #endif
-#ifdef VK_KHR_swapchain_maintenance1
+#ifdef VDMABUF_KHR_SURFACE_MAINTENANCE1
     "VK_KHR_swapchain_maintenance1",
 #endif
 #ifdef VK_KHR_present_id2
@@ -59,7 +59,7 @@ TEST_F(ExtensionsTest, InstanceExtensionsAreOffered) {
     std::vector<VkExtensionProperties> all(count);
     vkEnumerateInstanceExtensionProperties(nullptr, &count, all.data());
     for (const char* name : {"VK_KHR_get_surface_capabilities2", "VK_EXT_surface_maintenance1",
-#ifdef VK_KHR_surface_maintenance1
+#ifdef VDMABUF_KHR_SURFACE_MAINTENANCE1
                              "VK_KHR_surface_maintenance1",
 #endif
                              "VK_KHR_surface_protected_capabilities", "VK_EXT_swapchain_colorspace",
@@ -68,6 +68,27 @@ TEST_F(ExtensionsTest, InstanceExtensionsAreOffered) {
             return std::strcmp(each.extensionName, name) == 0;
         })) << name;
     }
+}
+
+// Loaders refuse extensions that they do not know, though they offer what a manifest names.
+TEST_F(ExtensionsTest, AnInstanceWithAllThatIsOfferedCanBeMade) {
+    std::uint32_t count = 0;
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, nullptr);
+    std::vector<VkExtensionProperties> all(count);
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, all.data());
+    std::vector<const char*> names;
+    for (const VkExtensionProperties& each : all) {
+        // Wants a list of drivers in pNext.
+        if (std::strcmp(each.extensionName, "VK_LUNARG_direct_driver_loading") == 0) continue;
+        names.push_back(each.extensionName);
+    }
+    const VkInstanceCreateInfo info{
+        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+        .enabledExtensionCount = static_cast<std::uint32_t>(names.size()),
+        .ppEnabledExtensionNames = names.data()};
+    VkInstance instance = VK_NULL_HANDLE;
+    ASSERT_EQ(vkCreateInstance(&info, nullptr, &instance), VK_SUCCESS);
+    vkDestroyInstance(instance, nullptr);
 }
 
 // Structures of ours between others': all answered, and the chain is as the app made it.

@@ -231,7 +231,8 @@ VkResult Swapchain::record_commands() {
         VkCommandPool pool = VK_NULL_HANDLE;
         VkResult result = down.CreateCommandPool(device_.handle(), &pool_info, nullptr, &pool);
         if (result != VK_SUCCESS) return result;
-        pools_.emplace_back(device_, pool);
+        OwnedCommandPool owned(device_, pool);  // also if there is no room for it
+        pools_.push_back(std::move(owned));
         std::vector<VkCommandBuffer> commands(count);
         VkCommandBufferAllocateInfo allocate_info{};
         allocate_info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;

@@ -53,6 +53,8 @@ Result<std::shared_ptr<Connection>> Connection::open(const Endpoint& endpoint,
     core->transport = std::move(*transport);
     if (auto shaken = core->handshake(); !shaken) return shaken.error();
 
+    // Nothing can fail once the thread runs.
+    std::shared_ptr<Connection> connection(new Connection(core));
     // The app's signal handlers run on the app's threads.
     sigset_t all;
     sigset_t before;
@@ -66,7 +68,7 @@ Result<std::shared_ptr<Connection>> Connection::open(const Endpoint& endpoint,
     }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (failed.code) return failed;
-    return std::shared_ptr<Connection>(new Connection(std::move(core)));
+    return connection;
 }
 
 Connection::~Connection() {
@@ -77,7 +79,7 @@ Connection::~Connection() {
     }
     core_->stopping = true;
     core_->wake_reader();
-    core_->reader.join();
+    if (core_->reader.joinable()) core_->reader.join();
 }
 
 Result<std::unique_ptr<Stream>> Connection::create_stream(const StreamInfo& info,

@@ -248,7 +248,6 @@ Served::Served(const char* function, const void* queue, const void* caller)
       queue_(queue),
       of_layer_(is_of_layer(function, caller)),
       outer_(t_served) {
-    ++t_depth;
     bool shared = false;
     if (queue_) {
         const std::lock_guard lock(g_use_mutex);
@@ -278,6 +277,13 @@ Served::~Served() {
         const std::lock_guard lock(g_use_mutex);
         g_queues_in_use.erase(queue_);
     }
+}
+
+Served::Inside::Inside() {
+    ++t_depth;
+}
+
+Served::Inside::~Inside() {
     --t_depth;
 }
 

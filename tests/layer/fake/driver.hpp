@@ -102,6 +102,11 @@ Driver& driver();
 // A call that is being served: holds the driver's mutex, and its line in the log.
 class Served {
   public:
+    // The thread is inside of the driver while it lives.
+    struct Inside {
+        Inside();
+        ~Inside();
+    };
     // `caller`: where the call will return to.
     Served(const char* function, const void* queue, const void* caller);
     ~Served();
@@ -117,6 +122,7 @@ class Served {
     const char* function() const { return function_; }
 
   private:
+    const Inside inside_;  // first and last
     const char* function_;
     const void* queue_;
     const bool of_layer_;

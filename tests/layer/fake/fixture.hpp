@@ -99,6 +99,23 @@ class FakeHostTest : public FakeTest {
         return frame;
     }
 
+    // The same of a stream that the host hears of at this moment: shown until the host has seen it.
+    std::shared_ptr<const test::SeenFrame> show_until_seen(Swap& swap, std::uint32_t seed) {
+        std::shared_ptr<const test::SeenFrame> frame;
+        const auto start = Clock::now();
+        while (!frame && seconds_since(start) < 5) {
+            EXPECT_EQ(swap.show(seed), VK_SUCCESS);
+            frame = host().wait_frame(
+                [&](const test::SeenFrame& seen) {
+                    return test::wrong_pixels(seen.pixels, seen.image.width, seen.image.height,
+                                              seed) == 0;
+                },
+                100);
+        }
+        EXPECT_TRUE(frame) << "picture " << seed << " did not come";
+        return frame;
+    }
+
     test::BrokerProcess broker;
 
   private:

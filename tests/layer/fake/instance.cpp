@@ -323,6 +323,7 @@ void GetPhysicalDeviceExternalFenceProperties(VkPhysicalDevice handle,
 }
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice handle, const char* name) {
+    const Served::Inside inside;
     const Function* function = find_function(name);
     if (!function || !handle) return nullptr;
     const auto& device =
@@ -335,6 +336,7 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc_addr(VkDevice handle, c
 }
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance, const char* name) {
+    const Served::Inside inside;
     if (std::strcmp(name, "vkGetDeviceProcAddr") == 0) {
         return reinterpret_cast<PFN_vkVoidFunction>(&get_device_proc_addr);
     }
@@ -347,6 +349,7 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance, cons
 
 VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_physical_device_proc_addr(VkInstance,
                                                                        const char* name) {
+    const Served::Inside inside;
     for (const auto& some : {instance_functions(), surface_functions()}) {
         for (const Function& function : some) {
             if (std::strcmp(function.name, name) == 0 &&

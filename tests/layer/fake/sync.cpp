@@ -17,6 +17,7 @@ constexpr auto kFenceSyncFd = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT;
 
 // The GPU's thread. Queues take turns; a submit waits until its semaphores have signalled.
 void run(Device& device) {
+    const Served::Inside inside;
     std::unique_lock lock(driver().mutex);
     for (;;) {
         Queue* ready = nullptr;

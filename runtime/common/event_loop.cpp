@@ -88,6 +88,16 @@ void EventLoop::post(TimerHandler handler) {
     [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
 }
 
+EventLoop::RoundEndId EventLoop::add_round_end(TimerHandler handler) {
+    const RoundEndId id = next_round_end_++;
+    round_ends_.emplace(id, std::move(handler));
+    return id;
+}
+
+void EventLoop::remove_round_end(RoundEndId id) {
+    round_ends_.erase(id);
+}
+
 void EventLoop::stop() {
     posted_->stop = true;
     const std::uint64_t one = 1;
@@ -140,6 +150,7 @@ void EventLoop::run_once(std::int64_t timeout_ns) {
     }
     run_timers();
     run_posted();
+    for (const auto& [id, handler] : round_ends_) handler();
 }
 
 void EventLoop::run() {

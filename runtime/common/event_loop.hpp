@@ -44,6 +44,13 @@ class EventLoop {
         return timers_.empty() ? 0 : timers_.begin()->first.first;
     }
 
+    // Calls `handler` at the end of every round, after all that was ready has been handled: for
+    // what is done once for several messages. Until remove_round_end(), not from within a handler
+    // of this kind.
+    using RoundEndId = std::uint64_t;
+    RoundEndId add_round_end(TimerHandler handler);
+    void remove_round_end(RoundEndId id);
+
     void run();                              // until stop()
     void run_once(std::int64_t timeout_ns);  // one round; negative: wait without limit
     void stop();                             // from any thread, or a signal handler
@@ -60,6 +67,8 @@ class EventLoop {
     std::map<std::pair<std::uint64_t, TimerId>, TimerHandler> timers_;
     std::unordered_map<TimerId, std::uint64_t> deadlines_;
     TimerId next_timer_ = 1;
+    std::map<RoundEndId, TimerHandler> round_ends_;
+    RoundEndId next_round_end_ = 1;
     struct Posted;
     std::shared_ptr<Posted> posted_;
 };

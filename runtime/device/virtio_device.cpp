@@ -75,9 +75,15 @@ VirtioDevice::VirtioDevice(EventLoop& loop, std::string vm, const Limits& limits
     };
     events_.released_delivered = [this](std::uint64_t token) { buffers_.forget(token); };
     events_.closed_delivered = [this](std::uint32_t channel) { channels_.erase(channel); };
+    // One interrupt for all that a round brings: a frame that was shown is two messages, PRESENTED
+    // for it and RELEASE for the one before.
+    round_end_ = loop_.add_round_end([this] {
+        if (std::exchange(events_delivered_, false)) interrupt(event_);
+    });
 }
 
 VirtioDevice::~VirtioDevice() {
+    loop_.remove_round_end(round_end_);
     reset();
     stop(command_);
     stop(event_);
@@ -415,7 +421,7 @@ void VirtioDevice::deliver_events() {
             event_.ring->set_kicks(false);
         }
     }
-    if (count > 0) interrupt(event_);
+    if (count > 0) events_delivered_ = true;
 }
 
 void VirtioDevice::interrupt(Queue& queue) {

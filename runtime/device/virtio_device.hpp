@@ -101,6 +101,8 @@ class VirtioDevice {
     std::uint64_t next_serial_ = 1;
     // Inside run_commands() events collect, so that one interrupt serves them all.
     bool collecting_ = false;
+    bool events_delivered_ = false;  // an interrupt is due at the end of the round
+    EventLoop::RoundEndId round_end_ = 0;
     Chain chain_;  // kept for their memory
     std::vector<std::byte> bytes_;
     std::shared_ptr<VirtioDevice*> anchor_ = std::make_shared<VirtioDevice*>(this);

@@ -22,6 +22,8 @@ for ((i = 0; i < 200; i++)); do [[ ! -S $XDG_RUNTIME_DIR/vdmabuf/producer.sock ]
 "$BIN/runtime/tools/vdmabuf-viewer" --headless --frames "$frame" --screenshot "$OUT/local.png" \
   >"$OUT/local-viewer.log" 2>&1 &
 viewer=$!
+# Before it has come, frames go by.
+for ((i = 0; i < 200; i++)); do ! grep -q 'has come' "$OUT/local-vdmabufd.log" || break; sleep 0.05; done
 "$BIN/tests/runtime/viewer/pattern_app" --endpoint "$XDG_RUNTIME_DIR/vdmabuf/producer.sock" --width 320 --height 240 \
   --frames $((frame + 10)) >/dev/null
 wait "$viewer"

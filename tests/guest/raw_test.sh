@@ -25,7 +25,7 @@ while (($#)); do
 done
 [[ -n $OUT ]] || usage_error "--out DIR is needed"
 BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
-FRAMES=50
+FRAMES=500 # long enough for vdmabufctl to look
 ((KILLS == 0)) || FRAMES=2000
 
 rm -rf "$OUT"

@@ -65,6 +65,7 @@ struct WaylandWindow::Events {
     static void leave(void* self, wl_surface*, wl_output*) { of(self).entered_ = false; }
     static void frame(void* self, wl_callback* callback, std::uint32_t) {
         wl_callback_destroy(callback);
+        std::erase(of(self).frames_asked_, callback);
         ++of(self).frames_called_;
     }
 
@@ -102,6 +103,8 @@ WaylandWindow::WaylandWindow(const std::string& socket)
 
 WaylandWindow::~WaylandWindow() {
     if (!display_) return;
+    for (wl_callback* callback : frames_asked_) wl_callback_destroy(callback);
+    if (viewport_) wp_viewport_destroy(viewport_);
     if (toplevel_) xdg_toplevel_destroy(toplevel_);
     if (role_) xdg_surface_destroy(role_);
     if (surface_) wl_surface_destroy(surface_);
@@ -113,11 +116,13 @@ WaylandWindow::~WaylandWindow() {
 }
 
 void WaylandWindow::ask_frame() {
-    wl_callback_add_listener(wl_surface_frame(surface_), &Events::callback, this);
+    frames_asked_.push_back(wl_surface_frame(surface_));
+    wl_callback_add_listener(frames_asked_.back(), &Events::callback, this);
 }
 
 void WaylandWindow::make_viewport() {
-    wp_viewport_set_destination(wp_viewporter_get_viewport(viewporter_, surface_), 10, 10);
+    viewport_ = wp_viewporter_get_viewport(viewporter_, surface_);
+    wp_viewport_set_destination(viewport_, 10, 10);
 }
 
 }  // namespace vdmabuf::test

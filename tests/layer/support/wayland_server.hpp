@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/layer/support/process.hpp"
 
+struct wp_viewport;
 struct wp_viewporter;
 struct xdg_surface;
 struct xdg_toplevel;
@@ -68,6 +70,8 @@ class WaylandWindow {
     bool configured_ = false;
     bool entered_ = false;
     std::uint32_t frames_called_ = 0;
+    std::vector<wl_callback*> frames_asked_;
+    wp_viewport* viewport_ = nullptr;
 };
 
 }  // namespace vdmabuf::test

@@ -11,6 +11,8 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=scripts/overlay-runner.sh
+. "$(dirname "${BASH_SOURCE[0]}")/overlay-runner.sh"
 
 case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
@@ -20,24 +22,6 @@ esac
 ROOT=$BUILD/i386-root
 SUITE=bookworm/i386
 PACKAGES=(libvulkan1 mesa-vulkan-drivers vulkan-tools libstdc++6)
-
-write_runner() {
-  cat >"$1" <<'RUNNER'
-#!/bin/sh
-# Written by scripts/fetch-i386.sh: runs a command with the 32-bit programs beside it.
-here=$(cd "$(dirname "$0")" && pwd -P)
-[ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
-icd=/usr/share/vulkan/icd.d/$(basename "$here"/usr/share/vulkan/icd.d/lvp_icd*.json)
-own=-m
-[ "$(id -u)" = 0 ] || own=-rm
-exec unshare "$own" --propagation private sh -c '
-  mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr || exit 125
-  export VK_DRIVER_FILES="$2" VK_ICD_FILENAMES="$2"
-  shift 2
-  exec "$@"' sh "$here" "$icd" "$@"
-RUNNER
-  chmod +x "$1"
-}
 
 unpack() {
   local part=$ROOT.part list deb
@@ -57,7 +41,7 @@ unpack() {
       --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude=./usr/share/lintian
     [[ $deb != */vulkan-tools_* ]] || dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$part" ./usr/bin/vkcube
   done
-  write_runner "$part/run"
+  write_overlay_runner "$part/run"
   "$part/run" true || die "cannot lay a file system over /usr here; run as root"
   "$part/run" /usr/lib/ld-linux.so.2 --version >/dev/null || die "this kernel runs no 32-bit programs"
   rm -rf "$ROOT"

@@ -14,6 +14,8 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=scripts/overlay-runner.sh
+. "$(dirname "${BASH_SOURCE[0]}")/overlay-runner.sh"
 
 case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
@@ -24,26 +26,6 @@ esac
 VERSION=$1
 ROOT=$BUILD/mesa/$VERSION
 PACKAGES=(mesa-vulkan-drivers libegl-mesa0 libgl1-mesa-dri libgbm1 libglx-mesa0)
-
-# The drivers for this processor, without GPUs: what tests run on.
-write_runner() {
-  cat >"$1" <<'RUNNER'
-#!/bin/sh
-# Written by scripts/fetch-mesa.sh: runs a command with the Mesa beside it.
-here=$(cd "$(dirname "$0")" && pwd -P)
-[ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
-icd=/usr/share/vulkan/icd.d/$(basename "$here"/usr/share/vulkan/icd.d/lvp_icd*.json)
-own=-m
-[ "$(id -u)" = 0 ] || own=-rm
-# Loaders before 1.3.207 know the second name only.
-exec unshare "$own" --propagation private sh -c '
-  mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr || exit 125
-  export VK_DRIVER_FILES="$2" VK_ICD_FILENAMES="$2"
-  shift 2
-  exec "$@"' sh "$here" "$icd" "$@"
-RUNNER
-  chmod +x "$1"
-}
 
 unpack() {
   local part=$ROOT.part list deb
@@ -63,7 +45,7 @@ unpack() {
       --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
       --exclude=./etc --exclude=./var --exclude=./usr/share/lintian
   done
-  write_runner "$part/run"
+  write_overlay_runner "$part/run"
   "$part/run" true || die "cannot lay a file system over /usr here; run as root"
   dpkg-deb -f "$(printf '%s\n' "${debs[@]}" | grep /mesa-vulkan-drivers_)" Version >"$part/release"
   mkdir -p "$BUILD/mesa"

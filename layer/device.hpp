@@ -70,6 +70,10 @@ class Device {
     Swapchain* swapchain(VkSwapchainKHR handle) const {
         return swapchains_.find(handle_bits(handle));
     }
+    template <typename Visit>
+    void for_each_swapchain(Visit&& visit) const {
+        swapchains_.for_each(visit);
+    }
     VkSwapchainKHR add_swapchain(std::unique_ptr<Swapchain> swapchain);
     std::unique_ptr<Swapchain> remove_swapchain(VkSwapchainKHR handle);
 

@@ -140,7 +140,9 @@ namespace vdmabuf::layer {
     X(SetPrivateData)                         \
     X(GetPrivateData)                         \
     X(SetPrivateDataEXT)                      \
-    X(GetPrivateDataEXT)
+    X(GetPrivateDataEXT)                      \
+    X(DestroyPrivateDataSlot)                 \
+    X(DestroyPrivateDataSlotEXT)
 
 struct InstanceDispatch {
     PFN_vkGetInstanceProcAddr GetInstanceProcAddr = nullptr;

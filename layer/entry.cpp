@@ -110,6 +110,8 @@ const Entry kEntries[] = {
     ENTRY(GetPrivateData, device),
     ENTRY(SetPrivateDataEXT, device),
     ENTRY(GetPrivateDataEXT, device),
+    ENTRY(DestroyPrivateDataSlot, device),
+    ENTRY(DestroyPrivateDataSlotEXT, device),
     ENTRY(QueueSubmit, device),
     ENTRY(QueueSubmit2, device),
     ENTRY(QueueSubmit2KHR, device),

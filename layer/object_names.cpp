@@ -65,6 +65,14 @@ void get_private_data(const Device& device, PFN_vkGetPrivateData down, VkObjectT
     }
 }
 
+// What swapchains had in the slot ends with it: another one may get its handle.
+void destroy_slot(const Device& device, PFN_vkDestroyPrivateDataSlot down, VkPrivateDataSlot slot,
+                  const VkAllocationCallbacks* allocator) {
+    device.for_each_swapchain(
+        [&](Swapchain& swapchain) { swapchain.forget_private_data(handle_bits(slot)); });
+    if (down) down(device.handle(), slot, allocator);
+}
+
 }  // namespace
 
 VKAPI_ATTR VkResult VKAPI_CALL
@@ -124,6 +132,18 @@ VKAPI_ATTR void VKAPI_CALL GetPrivateDataEXT(VkDevice handle, VkObjectType type,
                                              std::uint64_t* data) noexcept {
     const Device& device = *Device::of(handle);
     get_private_data(device, device.down().GetPrivateDataEXT, type, object, slot, data);
+}
+
+VKAPI_ATTR void VKAPI_CALL DestroyPrivateDataSlot(VkDevice handle, VkPrivateDataSlot slot,
+                                                  const VkAllocationCallbacks* allocator) noexcept {
+    const Device& device = *Device::of(handle);
+    destroy_slot(device, device.down().DestroyPrivateDataSlot, slot, allocator);
+}
+
+VKAPI_ATTR void VKAPI_CALL DestroyPrivateDataSlotEXT(
+    VkDevice handle, VkPrivateDataSlot slot, const VkAllocationCallbacks* allocator) noexcept {
+    const Device& device = *Device::of(handle);
+    destroy_slot(device, device.down().DestroyPrivateDataSlotEXT, slot, allocator);
 }
 
 }  // namespace vdmabuf::layer

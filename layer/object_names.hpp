@@ -26,5 +26,9 @@ VKAPI_ATTR VkResult VKAPI_CALL SetPrivateDataEXT(VkDevice device, VkObjectType t
 VKAPI_ATTR void VKAPI_CALL GetPrivateDataEXT(VkDevice device, VkObjectType type,
                                              std::uint64_t object, VkPrivateDataSlot slot,
                                              std::uint64_t* data) noexcept;
+VKAPI_ATTR void VKAPI_CALL DestroyPrivateDataSlot(VkDevice device, VkPrivateDataSlot slot,
+                                                  const VkAllocationCallbacks* allocator) noexcept;
+VKAPI_ATTR void VKAPI_CALL DestroyPrivateDataSlotEXT(
+    VkDevice device, VkPrivateDataSlot slot, const VkAllocationCallbacks* allocator) noexcept;
 
 }  // namespace vdmabuf::layer

@@ -22,6 +22,10 @@ std::span<const VkPresentModeKHR> present_modes() {
     return kModes;
 }
 
+std::span<const VkPresentModeKHR> modes_without_surface() {
+    return std::span(kModes).first(1);
+}
+
 bool is_present_mode(VkPresentModeKHR mode) {
     return std::find(std::begin(kModes), std::end(kModes), mode) != std::end(kModes);
 }

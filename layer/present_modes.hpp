@@ -17,6 +17,8 @@ constexpr std::uint32_t kMaxImages = 16;
 
 // In the order in which apps are told of them.
 std::span<const VkPresentModeKHR> present_modes();
+// VK_GOOGLE_surfaceless_query: FIFO and the modes of shared images, no other.
+std::span<const VkPresentModeKHR> modes_without_surface();
 bool is_present_mode(VkPresentModeKHR mode);
 
 // How the broker treats a frame of this mode. Relaxed FIFO tears when a frame is late: nothing here

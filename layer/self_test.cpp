@@ -65,7 +65,7 @@ VkResult record(const Device& device, std::uint32_t family, Objects& made) {
     pool_info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
     pool_info.queueFamilyIndex = family;
     VkCommandPool pool = VK_NULL_HANDLE;
-    VkResult result = down.CreateCommandPool(device.handle(), &pool_info, nullptr, &pool);
+    VkResult result = down.CreateCommandPool(device.handle(), &pool_info, own_allocator(), &pool);
     if (result != VK_SUCCESS) return result;
     made.pool = OwnedCommandPool(device, pool);
     VkCommandBufferAllocateInfo allocate_info{};

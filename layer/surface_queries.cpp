@@ -117,7 +117,8 @@ GetPhysicalDeviceSurfaceCapabilities2EXT(VkPhysicalDevice device, VkSurfaceKHR h
     });
 }
 
-// Without a surface (VK_GOOGLE_surfaceless_query): what every surface of ours has.
+// Without a surface (VK_GOOGLE_surfaceless_query): what every surface of ours has, of the modes
+// only those that the extension lets be told.
 VKAPI_ATTR VkResult VKAPI_CALL
 GetPhysicalDeviceSurfaceFormatsKHR(VkPhysicalDevice device, VkSurfaceKHR handle,
                                    std::uint32_t* count, VkSurfaceFormatKHR* formats) noexcept {
@@ -164,7 +165,7 @@ GetPhysicalDeviceSurfacePresentModesKHR(VkPhysicalDevice device, VkSurfaceKHR ha
             return instance.down().GetPhysicalDeviceSurfacePresentModesKHR(device, handle, count,
                                                                            modes);
         }
-        return return_array(present_modes(), count, modes);
+        return return_array(handle ? present_modes() : modes_without_surface(), count, modes);
     });
 }
 

@@ -229,7 +229,8 @@ VkResult Swapchain::record_commands() {
         pool_info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
         pool_info.queueFamilyIndex = family;
         VkCommandPool pool = VK_NULL_HANDLE;
-        VkResult result = down.CreateCommandPool(device_.handle(), &pool_info, nullptr, &pool);
+        VkResult result =
+            down.CreateCommandPool(device_.handle(), &pool_info, own_allocator(), &pool);
         if (result != VK_SUCCESS) return result;
         OwnedCommandPool owned(device_, pool);  // also if there is no room for it
         pools_.push_back(std::move(owned));
@@ -567,6 +568,11 @@ std::uint64_t Swapchain::private_data(std::uint64_t slot) {
     const std::lock_guard lock(private_mutex_);
     const auto found = private_data_.find(slot);
     return found == private_data_.end() ? 0 : found->second;
+}
+
+void Swapchain::forget_private_data(std::uint64_t slot) {
+    const std::lock_guard lock(private_mutex_);
+    private_data_.erase(slot);
 }
 
 }  // namespace vdmabuf::layer

@@ -81,6 +81,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
 
     void set_private_data(std::uint64_t slot, std::uint64_t data);
     std::uint64_t private_data(std::uint64_t slot);
+    void forget_private_data(std::uint64_t slot);
 
     void on_release(std::uint32_t slot, std::uint64_t serial) override;
     // Told by the surface, of any frame of its stream.

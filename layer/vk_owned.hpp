@@ -4,11 +4,18 @@
 #include <utility>
 
 #include "layer/device.hpp"
+#include "layer/own_allocator.hpp"
 
 namespace vdmabuf::layer {
 
-// Owns an object of a device. `Destroy` is the member of DeviceDispatch that ends it.
-template <typename Handle, auto Destroy>
+inline const VkAllocationCallbacks* device_allocator() {
+    return nullptr;
+}
+
+// Owns an object of a device. `Destroy` is the member of DeviceDispatch that ends it, `Allocator`
+// has to be what it was made with.
+template <typename Handle, auto Destroy,
+          const VkAllocationCallbacks* (*Allocator)() = &device_allocator>
 class Owned {
   public:
     Owned() = default;
@@ -30,7 +37,9 @@ class Owned {
     Handle get() const { return handle_; }
     explicit operator bool() const { return handle_ != Handle{}; }
     void reset() noexcept {
-        if (handle_ != Handle{}) (device_->down().*Destroy)(device_->handle(), handle_, nullptr);
+        if (handle_ != Handle{}) {
+            (device_->down().*Destroy)(device_->handle(), handle_, Allocator());
+        }
         handle_ = Handle{};
     }
 
@@ -47,6 +56,6 @@ using OwnedBuffer = Owned<VkBuffer, &DeviceDispatch::DestroyBuffer>;
 using OwnedMemory = Owned<VkDeviceMemory, &DeviceDispatch::FreeMemory>;
 using OwnedFence = Owned<VkFence, &DeviceDispatch::DestroyFence>;
 using OwnedSemaphore = Owned<VkSemaphore, &DeviceDispatch::DestroySemaphore>;
-using OwnedCommandPool = Owned<VkCommandPool, &DeviceDispatch::DestroyCommandPool>;
+using OwnedCommandPool = Owned<VkCommandPool, &DeviceDispatch::DestroyCommandPool, &own_allocator>;
 
 }  // namespace vdmabuf::layer

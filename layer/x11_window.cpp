@@ -83,12 +83,14 @@ X11Watcher::~X11Watcher() {
 }
 
 bool X11Watcher::add(X11Window* window) {
+    xcb_void_cookie_t select{};
     {
         const std::lock_guard lock(mutex_);
         windows_.push_back(window);
+        select = xcb_.change_window_attributes_checked(connection_, window->id_, XCB_CW_EVENT_MASK,
+                                                       &kWatchedEvents);
+        window->since_ = select.sequence;
     }
-    const auto select = xcb_.change_window_attributes_checked(connection_, window->id_,
-                                                              XCB_CW_EVENT_MASK, &kWatchedEvents);
     const auto ask = xcb_.get_geometry(connection_, window->id_);
     const Reply<xcb_generic_error_t> error(xcb_.request_check(connection_, select));
     const Reply<xcb_get_geometry_reply_t> geometry(
@@ -147,11 +149,17 @@ bool X11Watcher::take_events() {
 
 void X11Watcher::handle(const xcb_generic_event_t& event) {
     const std::lock_guard lock(mutex_);
+    // Windows of one number may follow each other: an app that connects anew gets its numbers
+    // again.
+    const auto is_of = [&](const X11Window& window, xcb_window_t id) {
+        return window.id_ == id &&
+               static_cast<std::int32_t>(event.full_sequence - window.since_) >= 0;
+    };
     switch (event.response_type & 0x7f) {
         case XCB_CONFIGURE_NOTIFY: {
             const auto& configure = reinterpret_cast<const xcb_configure_notify_event_t&>(event);
             for (X11Window* window : windows_) {
-                if (window->id_ != configure.window) continue;
+                if (!is_of(*window, configure.window)) continue;
                 window->extent_.store(pack(configure.width, configure.height),
                                       std::memory_order_release);
             }
@@ -160,7 +168,7 @@ void X11Watcher::handle(const xcb_generic_event_t& event) {
         case XCB_DESTROY_NOTIFY: {
             const auto& destroy = reinterpret_cast<const xcb_destroy_notify_event_t&>(event);
             for (X11Window* window : windows_) {
-                if (window->id_ == destroy.window) window->note_lost();
+                if (is_of(*window, destroy.window)) window->note_lost();
             }
             break;
         }

@@ -48,6 +48,7 @@ class X11Window {
     const std::shared_ptr<X11Watcher> watcher_;
     const xcb_window_t id_;
     const Events events_;
+    std::uint32_t since_ = 0;               // the request as of which its events are this window's
     std::atomic<std::uint64_t> extent_{0};  // width in the high half; 0: not known yet
     std::atomic<bool> lost_{false};
     std::atomic<bool> close_asked_{false};

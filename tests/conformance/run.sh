@@ -4,8 +4,9 @@
 # headless viewer behind it, and counts. Once per release of the layer; docs/conformance.md has
 # the results.
 #
-# Usage: tests/conformance/run.sh --source DIR [OPTION...]
-#   --source DIR     a clone of VK-GL-CTS that has the tag (its git directory will do)
+# Usage: tests/conformance/run.sh [OPTION...]
+#   --source DIR     a clone of VK-GL-CTS that has the tag (its git directory will do); needed to
+#                    build the suite, which is done once
 #   --tag TAG        default vulkan-cts-1.4.1.3
 #   --platforms LIST xcb,xlib,wayland,headless,direct_drm; default: xcb,xlib,headless
 #   --mesa 25|26     with that version of Mesa; default: the system's
@@ -42,7 +43,6 @@ while (($#)); do
   esac
   shift
 done
-[[ -n $SOURCE ]] || usage_error "--source is needed: a clone of VK-GL-CTS"
 SUITE=$BUILD/conformance/$TAG
 CASES=$SUITE/wsi.txt
 LIMIT_S=60 # for one case
@@ -61,14 +61,22 @@ unpack() {
   mv "$part" "$SUITE"
 }
 
+# What the suite was built by; another recipe builds it anew.
+recipe() { cat "$HERE/CMakeLists.txt" "$HERE/cut_package.py" | sha256sum; }
+suite_is_current() {
+  [[ -x $SUITE/build/deqp-vk && -f $CASES && -f $SUITE/recipe && $(<"$SUITE/recipe") == "$(recipe)" ]]
+}
+
 build_suite() {
-  [[ -f $CASES ]] || unpack
-  [[ -x $SUITE/build/deqp-vk ]] || say "building the suite's window system tests (once, some minutes)"
+  [[ -n $SOURCE ]] || usage_error "the suite is not built yet: --source is needed, a clone of VK-GL-CTS"
+  say "building the suite's window system tests (once, some minutes)"
+  unpack
   cmake -G Ninja -S "$HERE" -B "$SUITE/build" -DCTS="$SUITE/source" -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >"$SUITE/configure.log" 2>&1 ||
     { show_tail "$SUITE/configure.log"; die "the suite cannot be configured; see $SUITE/configure.log"; }
   cmake --build "$SUITE/build" --target deqp-vk >"$SUITE/build.log" 2>&1 ||
     { show_tail "$SUITE/build.log"; die "the suite does not build; see $SUITE/build.log"; }
+  recipe >"$SUITE/recipe"
 }
 
 # Results of a log as lines "case,result".
@@ -119,7 +127,7 @@ watch_case() {
 }
 
 need_commands cmake ninja python3
-[[ -x $SUITE/build/deqp-vk ]] || build_suite
+suite_is_current || build_suite
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd -P)
 RUN_DIR=$(mktemp -d)
@@ -144,7 +152,7 @@ else
   PIDS+=($!)
   RUN+=("$TOOLS/vdmabuf-run")
 fi
-Xvfb -displayfd 1 -screen 0 1280x1024x24 -nolisten tcp >"$RUN_DIR/display" 2>/dev/null &
+Xvfb -displayfd 1 -noreset -screen 0 1280x1024x24 -nolisten tcp >"$RUN_DIR/display" 2>/dev/null &
 PIDS+=($!)
 for ((i = 0; i < 200; i++)); do [[ ! -s $RUN_DIR/display ]] || break; sleep 0.05; done
 DISPLAY=:$(cat "$RUN_DIR/display")

@@ -156,6 +156,13 @@ TEST_F(ExtensionsTest, WithoutASurface) {
     ASSERT_EQ(
         vkGetPhysicalDeviceSurfacePresentModesKHR(app.physical, VK_NULL_HANDLE, &count, modes),
         VK_SUCCESS);
+    // The extension lets no other be told but those of shared images.
+    for (std::uint32_t i = 0; i < count; ++i) {
+        EXPECT_TRUE(modes[i] == VK_PRESENT_MODE_FIFO_KHR ||
+                    modes[i] == VK_PRESENT_MODE_SHARED_DEMAND_REFRESH_KHR ||
+                    modes[i] == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR)
+            << modes[i];
+    }
     EXPECT_EQ(modes[0], VK_PRESENT_MODE_FIFO_KHR);
 }
 

@@ -151,6 +151,42 @@ TEST_F(LifetimeTest, NamesAndPrivateDataOfOurObjects) {
     EXPECT_EQ(name(app.device, &info), VK_SUCCESS);
 }
 
+// Drivers give a new slot the handle of one that has gone.
+TEST_F(LifetimeTest, PrivateDataEndsWithItsSlot) {
+    VkPhysicalDevicePrivateDataFeatures feature{
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRIVATE_DATA_FEATURES, nullptr, VK_TRUE};
+    AppOptions options;
+    options.api_version = VK_API_VERSION_1_3;
+    options.device_next = &feature;
+    App app(options);
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    Swap swap(app, swapchain_info(app.headless_surface(), kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    const auto create = app.device_function<PFN_vkCreatePrivateDataSlot>("vkCreatePrivateDataSlot");
+    const auto destroy =
+        app.device_function<PFN_vkDestroyPrivateDataSlot>("vkDestroyPrivateDataSlot");
+    const auto set = app.device_function<PFN_vkSetPrivateData>("vkSetPrivateData");
+    const auto get = app.device_function<PFN_vkGetPrivateData>("vkGetPrivateData");
+    const VkPrivateDataSlotCreateInfo info{VK_STRUCTURE_TYPE_PRIVATE_DATA_SLOT_CREATE_INFO};
+    const auto object = (std::uint64_t)swap.handle;
+    VkPrivateDataSlot old = VK_NULL_HANDLE;
+    bool came_again = false;
+    for (int i = 0; i < 100 && !came_again; ++i) {
+        VkPrivateDataSlot slot = VK_NULL_HANDLE;
+        ASSERT_EQ(create(app.device, &info, nullptr, &slot), VK_SUCCESS);
+        came_again = slot == old;
+        old = slot;
+        std::uint64_t data = 99;
+        get(app.device, VK_OBJECT_TYPE_SWAPCHAIN_KHR, object, slot, &data);
+        EXPECT_EQ(data, 0u) << i;
+        EXPECT_EQ(set(app.device, VK_OBJECT_TYPE_SWAPCHAIN_KHR, object, slot, 7), VK_SUCCESS);
+        get(app.device, VK_OBJECT_TYPE_SWAPCHAIN_KHR, object, slot, &data);
+        EXPECT_EQ(data, 7u);
+        destroy(app.device, slot, nullptr);
+    }
+    EXPECT_TRUE(came_again);
+}
+
 // The library is as the loader wants it: three names, and found by no other.
 TEST(LibraryTest, ExportsThreeFunctions) {
     void* library = ::dlopen(VDMABUF_TEST_LAYER, RTLD_NOW | RTLD_LOCAL);

@@ -45,6 +45,39 @@ TEST_F(SurfaceTest, CapabilitiesAreThoseOfTheWindow) {
     EXPECT_TRUE(xcb_support(app.physical, 0, window.connection(), window.visual()));
 }
 
+// A program that connects anew gets the numbers of its old windows again: their end is not the new
+// one's.
+TEST_F(SurfaceTest, AWindowWithTheNumberOfAnother) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    xcb_window_t last = 0;
+    int same = 0;
+    for (int i = 0; i < 200; ++i) {
+        VkSurfaceKHR surface = VK_NULL_HANDLE;
+        {
+            XWindow window(x.display(), kWidth, kHeight);
+            if (window.id() == last) ++same;
+            last = window.id();
+            surface = app.xcb_surface(window);
+            VkSurfaceCapabilitiesKHR caps{};
+            ASSERT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, surface, &caps),
+                      VK_SUCCESS)
+                << i;
+        }
+        XWindow next(x.display(), kWidth, kHeight);
+        if (next.id() == last) ++same;
+        last = next.id();
+        const VkSurfaceKHR again = app.xcb_surface(next);
+        std::this_thread::sleep_for(std::chrono::microseconds(i * 10));
+        VkSurfaceCapabilitiesKHR caps{};
+        ASSERT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, again, &caps), VK_SUCCESS)
+            << i;
+        app.destroy(again);
+        app.destroy(surface);
+    }
+    EXPECT_GT(same, 0);
+}
+
 TEST_F(SurfaceTest, FormatsAndModesInTheOrderThatAppsTakeThem) {
     XWindow window(x.display(), kWidth, kHeight);
     App app;

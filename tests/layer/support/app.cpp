@@ -14,7 +14,7 @@ void App::destroy_device() {
     if (!device) return;
     vkDeviceWaitIdle(device);
     vkDestroyCommandPool(device, pool, nullptr);
-    vkDestroyDevice(device, nullptr);
+    vkDestroyDevice(device, allocator_);
     device = VK_NULL_HANDLE;
 }
 
@@ -26,10 +26,11 @@ App::~App() {
         instance_function<PFN_vkDestroyDebugUtilsMessengerEXT>("vkDestroyDebugUtilsMessengerEXT")(
             instance, messenger_, nullptr);
     }
-    vkDestroyInstance(instance, nullptr);
+    vkDestroyInstance(instance, allocator_);
 }
 
 VkResult App::create(const AppOptions& options) {
+    allocator_ = options.allocator;
     std::vector<const char*> extensions;
     if (options.surfaces) {
         extensions = {"VK_KHR_surface", "VK_KHR_xcb_surface", "VK_KHR_xlib_surface",
@@ -70,7 +71,7 @@ VkResult App::create(const AppOptions& options) {
     info.enabledExtensionCount = static_cast<std::uint32_t>(extensions.size());
     info.ppEnabledExtensionNames = extensions.data();
     if (options.validation) info.pNext = &features;
-    VkResult result = vkCreateInstance(&info, nullptr, &instance);
+    VkResult result = vkCreateInstance(&info, allocator_, &instance);
     if (result != VK_SUCCESS) return result;
     if (options.validation) {
         result = instance_function<PFN_vkCreateDebugUtilsMessengerEXT>(
@@ -100,7 +101,7 @@ VkResult App::create(const AppOptions& options) {
     device_info.pQueueCreateInfos = queue_infos.data();
     device_info.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
     device_info.ppEnabledExtensionNames = names.data();
-    result = vkCreateDevice(physical, &device_info, nullptr, &device);
+    result = vkCreateDevice(physical, &device_info, allocator_, &device);
     if (result != VK_SUCCESS) return result;
     queues.resize(options.families.size());
     for (std::size_t i = 0; i < queues.size(); ++i) {

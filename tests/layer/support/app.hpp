@@ -26,9 +26,10 @@ struct AppOptions {
     std::uint32_t api_version = VK_API_VERSION_1_1;
     std::vector<const char*> instance_extensions;  // beside those of `surfaces`
     std::vector<const char*> device_extensions;
-    std::uint32_t physical = 0;                 // which of the GPUs
-    std::vector<std::uint32_t> families = {0};  // a queue of each
-    const void* device_next = nullptr;          // chained to VkDeviceCreateInfo
+    std::uint32_t physical = 0;                        // which of the GPUs
+    std::vector<std::uint32_t> families = {0};         // a queue of each
+    const void* device_next = nullptr;                 // chained to VkDeviceCreateInfo
+    const VkAllocationCallbacks* allocator = nullptr;  // of instance and device
 };
 
 // Instance, device, one queue. Everything of it is destroyed at its end.
@@ -75,6 +76,7 @@ class App {
                                          VkDebugUtilsMessageTypeFlagsEXT,
                                          const VkDebugUtilsMessengerCallbackDataEXT* data,
                                          void* self);
+    const VkAllocationCallbacks* allocator_ = nullptr;
     VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
     std::vector<VkSurfaceKHR> surfaces_;
     std::mutex mutex_;

@@ -7,7 +7,9 @@
 namespace vdmabuf::test {
 
 XServer::XServer()
-    : process_({"Xvfb", "-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"}, 3) {
+    : process_({"Xvfb", "-noreset", "-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten",
+                "tcp"},
+               3) {
     const std::string number = process_.read_line(60000);
     if (!number.empty()) display_ = ":" + number;
 }

@@ -132,6 +132,8 @@ bool arrived(const Objects& made) {
     return good;
 }
 
+constexpr const char* kNoMemory = "no memory to test with";
+
 // Null: works. Else what does not. The modifiers are those of the swapchain, as far as the driver
 // has them for the pattern's format too.
 const char* test(const Device& device, const ImageStrategy& strategy,
@@ -142,20 +144,21 @@ const char* test(const Device& device, const ImageStrategy& strategy,
     request.modifiers.assign(modifiers.begin(), modifiers.end());
     if (!strategy.supports(device, request)) return "the driver does not support it";
     auto made = std::make_unique<Objects>();
-    if (strategy.create(device, request, &connection, made->shared) != VK_SUCCESS) {
-        return "no image could be made";
-    }
+    VkResult result = strategy.create(device, request, &connection, made->shared);
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY) return kNoMemory;
+    if (result != VK_SUCCESS) return "no image could be made";
     if (made->shared->layout().modifier != kModifierLinear) {
         made->reimported.emplace();
-        if (made->reimported->init(device, request, *made->shared) != VK_SUCCESS) {
-            return "what the driver exports cannot be imported";
-        }
+        result = made->reimported->init(device, request, *made->shared);
+        if (result == VK_ERROR_OUT_OF_HOST_MEMORY) return kNoMemory;
+        if (result != VK_SUCCESS) return "what the driver exports cannot be imported";
     }
-    if (made->pattern.init(device, made->shared->image()) != VK_SUCCESS ||
-        record(device, queue->family, *made) != VK_SUCCESS) {
-        return "no commands could be made";
-    }
-    const VkResult result = run(device, *queue, *made);
+    result = made->pattern.init(device, made->shared->image());
+    if (result == VK_SUCCESS) result = record(device, queue->family, *made);
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY) return kNoMemory;
+    if (result != VK_SUCCESS) return "no commands could be made";
+    result = run(device, *queue, *made);
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY) return kNoMemory;
     if (result == VK_TIMEOUT) {
         (void)made.release();  // the GPU may still use them: a leak, in place of a crash
         return "the GPU does not finish";
@@ -189,7 +192,8 @@ bool strategy_works(const Device& device, const ImageStrategy& strategy,
     }
     const std::uint64_t start = now_ns();
     const char* failure = test(device, strategy, connection, modifiers);
-    remember(key, failure == nullptr);
+    // An app that runs out of memory for once has not shown anything.
+    if (failure != kNoMemory) remember(key, failure == nullptr);
     if (failure) {
         LOG_WARNING("strategy %s is not used: %s", strategy.name(), failure);
     } else {

@@ -57,9 +57,12 @@ using AllocatorTest = LayerTest;
 // Lavapipe (22.3.6) follows the null pointer when there is no memory for a command: what the layer
 // records must not come out of the app's allocator.
 TEST_F(AllocatorTest, NoMemoryForASwapchainIsAResult) {
-    for (const char* strategy : {"", "gpu-copy"}) {
-        SCOPED_TRACE(strategy);
-        ::setenv("VDMABUF_STRATEGY", strategy, 1);
+    for (const auto& [strategy, name] :
+         {std::pair(stream::Strategy::gpu_copy, "gpu-copy"),
+          std::pair(stream::Strategy::host_pointer, "host-pointer")}) {
+        SCOPED_TRACE(name);
+        ::setenv("VDMABUF_STRATEGY", name, 1);
+        const auto seed = static_cast<std::uint32_t>(strategy);
         FailingAllocator allocator;
         AppOptions options;
         options.allocator = allocator.callbacks();
@@ -88,7 +91,11 @@ TEST_F(AllocatorTest, NoMemoryForASwapchainIsAResult) {
         EXPECT_GT(allocations, 5) << "the driver's objects are the app's to give memory for";
         Swap swap(app, info);
         ASSERT_EQ(swap.created, VK_SUCCESS);
-        EXPECT_EQ(swap.show(1), VK_SUCCESS);
+        EXPECT_EQ(swap.show(seed), VK_SUCCESS);
+        // What failed for want of memory is not held against the strategy.
+        const auto seen = expect_picture(seed);
+        ASSERT_TRUE(seen);
+        EXPECT_EQ(seen->image.strategy, static_cast<std::uint32_t>(strategy));
     }
     ::unsetenv("VDMABUF_STRATEGY");
 }

@@ -8,8 +8,8 @@
 #include "layer/abilities.hpp"
 #include "layer/dispatch.hpp"
 #include "layer/extensions.hpp"
-#include "layer/handle_table.hpp"
 #include "layer/queue_lock.hpp"
+#include "runtime/common/handle_table.hpp"
 
 namespace vdmabuf::layer {
 

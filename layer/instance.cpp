@@ -8,12 +8,12 @@
 #include "layer/device.hpp"
 #include "layer/extensions.hpp"
 #include "layer/guard.hpp"
-#include "layer/handle_table.hpp"
 #include "layer/layer_name.hpp"
 #include "layer/surface.hpp"
 #include "layer/virtual_display.hpp"
-#include "layer/x11_window.hpp"
+#include "runtime/common/handle_table.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/window/x11_window.hpp"
 
 namespace vdmabuf::layer {
 namespace {
@@ -151,11 +151,11 @@ std::shared_ptr<producer::Connection> Instance::connection() {
     return connection_;
 }
 
-std::shared_ptr<X11Watcher> Instance::watcher(const std::string& display) {
+std::shared_ptr<window::X11Watcher> Instance::watcher(const std::string& display) {
     const std::lock_guard lock(watcher_mutex_);
     auto& known = watchers_[display];
     if (auto watcher = known.lock(); watcher && watcher->alive()) return watcher;
-    auto watcher = X11Watcher::open(display);
+    auto watcher = window::X11Watcher::open(display);
     known = watcher;
     return watcher;
 }

@@ -12,11 +12,14 @@
 #include "layer/physical_device.hpp"
 #include "runtime/producer/connection.hpp"
 
+namespace vdmabuf::window {
+class X11Watcher;
+}
+
 namespace vdmabuf::layer {
 
 class Surface;
 class VirtualDisplay;
-class X11Watcher;
 
 // An instance of the app. When it is passive the layer only hands calls through: the app does not
 // present, or there was no host when the instance was made.
@@ -47,7 +50,7 @@ class Instance {
     // Null, with the reason in the log, when there is nobody.
     std::shared_ptr<producer::Connection> connection();
     // Follows the windows of an X server, named as in DISPLAY. Null when it cannot be reached.
-    std::shared_ptr<X11Watcher> watcher(const std::string& display);
+    std::shared_ptr<window::X11Watcher> watcher(const std::string& display);
 
     // The display of VK_KHR_display, where the app has enabled it and a host answers, which is
     // tried at the first call; else null: then a driver that has displays shows its own.
@@ -76,7 +79,7 @@ class Instance {
     std::unique_ptr<VirtualDisplay> display_;
 
     std::mutex watcher_mutex_;
-    std::map<std::string, std::weak_ptr<X11Watcher>> watchers_;
+    std::map<std::string, std::weak_ptr<window::X11Watcher>> watchers_;
 
     mutable std::shared_mutex surface_mutex_;
     std::unordered_map<std::uint64_t, std::shared_ptr<Surface>> surfaces_;

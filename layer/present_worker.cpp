@@ -25,7 +25,7 @@ PresentWorker::PresentWorker(const Device& device, producer::Stream* stream,
       jobs_(targets_.size()) {}
 
 void PresentWorker::start() {
-    thread_ = Thread("vdmabuf-present", [this] { run(); });
+    thread_ = window::Thread("vdmabuf-present", [this] { run(); });
 }
 
 void PresentWorker::push(const PresentJob& job) noexcept {

@@ -13,8 +13,8 @@
 #include "layer/image_strategy.hpp"
 #include "layer/present_log.hpp"
 #include "layer/ring.hpp"
-#include "layer/thread.hpp"
 #include "runtime/common/clock.hpp"
+#include "runtime/window/thread.hpp"
 
 namespace vdmabuf::layer {
 
@@ -91,7 +91,7 @@ class PresentWorker {
     std::uint32_t unseen_shown_ = UINT32_MAX;
     std::uint64_t unseen_next_ns_ = 0;
 
-    Thread thread_;
+    window::Thread thread_;
 };
 
 }  // namespace vdmabuf::layer

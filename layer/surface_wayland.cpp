@@ -3,8 +3,8 @@
 #include "layer/guard.hpp"
 #include "layer/instance.hpp"
 #include "layer/surface.hpp"
-#include "layer/wayland_placeholder.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/window/wayland_placeholder.hpp"
 
 namespace vdmabuf::layer {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 class WaylandSurface final : public Surface {
   public:
     WaylandSurface(std::shared_ptr<producer::Connection> connection,
-                   std::unique_ptr<WaylandPlaceholder> placeholder)
+                   std::unique_ptr<window::WaylandPlaceholder> placeholder)
         : Surface(std::move(connection), true), placeholder_(std::move(placeholder)) {}
     ~WaylandSurface() override { end_stream(); }
 
@@ -25,24 +25,24 @@ class WaylandSurface final : public Surface {
     // What the app calls its window is between the app and the compositor.
     std::string title() override { return program_name(); }
     void presented(VkExtent2D extent) noexcept override {
-        placeholder_->commit(extent);
+        placeholder_->commit({extent.width, extent.height});
         if (placeholder_->lost()) wake_swapchains();
     }
 
   private:
-    const std::unique_ptr<WaylandPlaceholder> placeholder_;
+    const std::unique_ptr<window::WaylandPlaceholder> placeholder_;
 };
 
 // Makes our surface for one that exists below; when there is no host the driver keeps it.
 void adopt(Instance& instance, VkSurfaceKHR handle, const VkWaylandSurfaceCreateInfoKHR& info) {
-    const Wayland* wayland = Wayland::get();
+    const window::Wayland* wayland = window::Wayland::get();
     if (!wayland) {
         LOG_WARNING("libwayland-client cannot be opened, the driver presents");
         return;
     }
     auto connection = instance.connection();
     if (!connection) return;
-    auto placeholder = WaylandPlaceholder::make(*wayland, info.display, info.surface);
+    auto placeholder = window::WaylandPlaceholder::make(*wayland, info.display, info.surface);
     if (!placeholder) return;
     instance.add_surface(
         handle, std::make_shared<WaylandSurface>(std::move(connection), std::move(placeholder)));

@@ -7,7 +7,7 @@
 
 namespace vdmabuf::layer {
 
-X11Surface::X11Surface(std::shared_ptr<producer::Connection> connection, const Xcb& xcb,
+X11Surface::X11Surface(std::shared_ptr<producer::Connection> connection, const window::Xcb& xcb,
                        xcb_connection_t* app, xcb_window_t window)
     : Surface(std::move(connection), true), xcb_(xcb), app_(app), window_(window) {}
 
@@ -16,14 +16,14 @@ X11Surface::~X11Surface() {
     watched_.reset();
 }
 
-void X11Surface::watch(std::shared_ptr<X11Watcher> watcher) {
+void X11Surface::watch(std::shared_ptr<window::X11Watcher> watcher) {
     // The answer to a request on the app's connection means that the server knows the window: the
     // app need not have flushed the request that makes it.
     std::optional<VkExtent2D> extent;
     if (query_extent(extent) != VK_SUCCESS || !watcher) return;
     watcher_ = std::move(watcher);
-    watched_ = X11Window::watch(watcher_, window_,
-                                {[this] { wake_swapchains(); }, [this] { update_title(); }});
+    watched_ = window::X11Window::watch(
+        watcher_, window_, {[this] { wake_swapchains(); }, [this] { update_title(); }});
 }
 
 VkResult X11Surface::query_extent(std::optional<VkExtent2D>& extent) {
@@ -41,7 +41,10 @@ VkResult X11Surface::query_extent(std::optional<VkExtent2D>& extent) {
 }
 
 std::optional<VkExtent2D> X11Surface::known_extent() noexcept {
-    if (watched_) return watched_->extent();
+    if (watched_) {
+        const window::Extent known = watched_->extent();
+        return VkExtent2D{known.width, known.height};
+    }
     std::optional<VkExtent2D> extent;
     (void)query_extent(extent);
     return extent;
@@ -59,7 +62,7 @@ void X11Surface::on_close() {
     if (watched_) watched_->ask_to_close();
 }
 
-void adopt_x11_surface(Instance& instance, VkSurfaceKHR handle, const Xcb* xcb,
+void adopt_x11_surface(Instance& instance, VkSurfaceKHR handle, const window::Xcb* xcb,
                        xcb_connection_t* app, const std::string& display, xcb_window_t window) {
     if (!xcb || !app) {
         LOG_WARNING("libxcb cannot be opened, the driver presents");
@@ -82,9 +85,10 @@ VKAPI_ATTR VkResult VKAPI_CALL CreateXcbSurfaceKHR(VkInstance handle,
     const VkResult result = create(handle, info, allocator, surface);
     if (result != VK_SUCCESS) return result;
     const VkResult adopted = guarded([&] {
-        const Xcb* xcb = Xcb::get();
+        const window::Xcb* xcb = window::Xcb::get();
         adopt_x11_surface(instance, *surface, xcb, info->connection,
-                          xcb ? display_of(*xcb, info->connection) : std::string(), info->window);
+                          xcb ? window::display_of(*xcb, info->connection) : std::string(),
+                          info->window);
         return VK_SUCCESS;
     });
     if (adopted != VK_SUCCESS) instance.down().DestroySurfaceKHR(handle, *surface, allocator);

@@ -14,10 +14,10 @@ VKAPI_ATTR VkResult VKAPI_CALL CreateXlibSurfaceKHR(VkInstance handle,
     const VkResult result = create(handle, info, allocator, surface);
     if (result != VK_SUCCESS) return result;
     const VkResult adopted = guarded([&] {
-        const Xlib* xlib = Xlib::get();
+        const window::Xlib* xlib = window::Xlib::get();
         // Requests on this connection flush what Xlib still holds back (XGetXCBConnection(3)).
         xcb_connection_t* app = xlib ? xlib->get_xcb_connection(info->dpy) : nullptr;
-        adopt_x11_surface(instance, *surface, Xcb::get(), app,
+        adopt_x11_surface(instance, *surface, window::Xcb::get(), app,
                           xlib ? xlib->display_string(info->dpy) : std::string(),
                           static_cast<xcb_window_t>(info->window));
         return VK_SUCCESS;

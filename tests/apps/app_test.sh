@@ -15,6 +15,7 @@
 #                          in it DEVICE becomes the name of the driver's device
 #   --resize WxH           then the X11 window is given this size, and the picture must follow
 #   --copies               a CPU may copy pixels
+#   --egl                  the EGL vendor library serves, which copies
 #   --layer DIR            build folder of the layer (default: that of the tools)
 #   --root RUN             program that runs the command in another root
 set -euo pipefail
@@ -23,7 +24,7 @@ set -euo pipefail
 BUILT=${VDMABUF_BUILD_DIR:-$BUILD/release}
 TOOLS=$BUILT/runtime/tools
 TESTS=$BUILT/tests/tools
-ON=x11 SIZE='' FRAMES=60 COLOURS=100 PLAIN='' LIKE='' LIKE_VKCUBE='' VIDEO='' RESIZE='' COPIES='' LAYER=$BUILT ROOT='' OUT=''
+ON=x11 SIZE='' FRAMES=60 COLOURS=100 PLAIN='' LIKE='' LIKE_VKCUBE='' VIDEO='' RESIZE='' COPIES='' EGL='' LAYER=$BUILT ROOT='' OUT=''
 START_LIMIT_S=20
 RUN_DIR='' STARTED=()
 
@@ -33,6 +34,7 @@ while (($#)); do
     --plain) PLAIN=1 ;;
     --like-vkcube) LIKE_VKCUBE=1 ;;
     --copies) COPIES=1 ;;
+    --egl) EGL=1 COPIES=1 ;;
     --) shift; break ;;
     --on | --size | --frames | --colours | --like | --video | --resize | --layer | --root | --out)
       (($# >= 2)) || usage_error "$1 needs a value"
@@ -136,6 +138,9 @@ wait_for vdmabufd test -S "$RUN_DIR/vdmabuf/consumer.sock"
 start_display
 export VDMABUF_LOG=${VDMABUF_LOG:-info} ENABLE_VDMABUF=1
 export XDG_DATA_DIRS=$LAYER/json:/usr/local/share:/usr/share
+if [[ -n $EGL ]]; then
+  export __EGL_VENDOR_LIBRARY_DIRS=$LAYER/json/glvnd/egl_vendor.d:/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d
+fi
 if [[ -z ${VK_ICD_FILENAMES:-} ]]; then
   for icd in /usr/share/vulkan/icd.d/lvp_icd*.json; do export VK_ICD_FILENAMES=$icd; done
 fi

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer/handle_table.hpp"
+#include "runtime/common/handle_table.hpp"
 
 #include <gtest/gtest.h>
 

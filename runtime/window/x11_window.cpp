@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer/x11_window.hpp"
+#include "runtime/window/x11_window.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -11,7 +11,7 @@
 
 #include "runtime/common/log.hpp"
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 namespace {
 
 struct Free {
@@ -42,7 +42,7 @@ X11Window::~X11Window() {
     watcher_->remove(this);
 }
 
-VkExtent2D X11Window::extent() const noexcept {
+Extent X11Window::extent() const noexcept {
     const std::uint64_t packed = extent_.load(std::memory_order_acquire);
     return {static_cast<std::uint32_t>(packed >> 32), static_cast<std::uint32_t>(packed)};
 }
@@ -73,6 +73,29 @@ std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     watcher->wm_delete_window_ = watcher->atom("WM_DELETE_WINDOW");
     watcher->thread_ = Thread("vdmabuf-x11", [self = watcher.get()] { self->run(); });
     return watcher;
+}
+
+X11Visuals X11Watcher::visuals() const {
+    X11Visuals found;
+    const auto screens = xcb_.setup_roots_iterator(xcb_.get_setup(connection_));
+    if (screens.rem == 0) return found;
+    for (auto depth = xcb_.screen_allowed_depths_iterator(screens.data); depth.rem > 0;
+         xcb_.depth_next(&depth)) {
+        const unsigned bits = depth.data->depth;
+        xcb_visualid_t* place = bits == 24   ? &found.depth24
+                                : bits == 30 ? &found.depth30
+                                : bits == 16 ? &found.depth16
+                                             : nullptr;
+        const xcb_visualtype_t* visuals = xcb_.depth_visuals(depth.data);
+        for (int i = 0; place && i < xcb_.depth_visuals_length(depth.data); ++i) {
+            if (visuals[i]._class != XCB_VISUAL_CLASS_TRUE_COLOR) continue;
+            // The root window's, where it fits: windows of it need no colour map of their own.
+            if (*place == 0 || visuals[i].visual_id == screens.data->root_visual) {
+                *place = visuals[i].visual_id;
+            }
+        }
+    }
+    return found;
 }
 
 X11Watcher::~X11Watcher() {
@@ -269,4 +292,4 @@ std::string X11Watcher::title(xcb_window_t window) {
     return found;
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// libxcb and libX11 as far as the layer uses them, opened when an app makes a surface of theirs:
-// the layer must load into programs that have neither.
+// libxcb and libX11 as far as this project uses them, opened when an app makes a surface of theirs:
+// the layer and the EGL vendor library must load into programs that have neither.
 #pragma once
+
+#include <xcb/xcb.h>
 
 #include <string>
 
-#include "layer/vulkan.hpp"
+struct _XDisplay;  // Display of Xlib
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 #define VDMABUF_XCB_FUNCTIONS(X)        \
     X(connect)                          \
@@ -28,7 +30,13 @@ namespace vdmabuf::layer {
     X(intern_atom_reply)                \
     X(query_tree)                       \
     X(query_tree_reply)                 \
-    X(send_event)
+    X(send_event)                       \
+    X(get_setup)                        \
+    X(setup_roots_iterator)             \
+    X(screen_allowed_depths_iterator)   \
+    X(depth_next)                       \
+    X(depth_visuals)                    \
+    X(depth_visuals_length)
 
 struct Xcb {
 #define X(name) decltype(&::xcb_##name) name = nullptr;
@@ -39,12 +47,12 @@ struct Xcb {
 };
 
 struct Xlib {
-    xcb_connection_t* (*get_xcb_connection)(Display*) = nullptr;  // XGetXCBConnection
-    char* (*display_string)(Display*) = nullptr;                  // XDisplayString
+    xcb_connection_t* (*get_xcb_connection)(_XDisplay*) = nullptr;  // XGetXCBConnection
+    char* (*display_string)(_XDisplay*) = nullptr;                  // XDisplayString
     static const Xlib* get();
 };
 
 // The server that a connection leads to, as in DISPLAY; empty when it cannot be told.
 std::string display_of(const Xcb& xcb, xcb_connection_t* connection);
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

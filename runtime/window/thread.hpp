@@ -7,7 +7,7 @@
 #include <memory>
 #include <thread>
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 // A thread of the layer inside somebody else's process: blocks every signal, since an app's
 // handlers do not expect to run on it, and is left alone by a child of fork(2), where it does not
@@ -28,4 +28,4 @@ class Thread {
     pid_t pid_ = 0;
 };
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

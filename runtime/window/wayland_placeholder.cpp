@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer/wayland_placeholder.hpp"
+#include "runtime/window/wayland_placeholder.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +13,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 namespace {
 
 // How long a compositor may take to tell what it has. Only making a surface waits for it.
@@ -181,7 +181,7 @@ WaylandPlaceholder::Read WaylandPlaceholder::read(int timeout_ms) noexcept {
 }
 
 // The file is a hole, whose pages come when the compositor reads them: all zero, which is black.
-wl_proxy* WaylandPlaceholder::make_buffer(VkExtent2D extent) noexcept {
+wl_proxy* WaylandPlaceholder::make_buffer(Extent extent) noexcept {
     const std::int64_t stride = kBytesPerPixel * extent.width;
     const std::int64_t size = stride * extent.height;
     if (!shm_ || size == 0 || size > INT32_MAX) return nullptr;
@@ -225,7 +225,7 @@ void WaylandPlaceholder::ask_frame() noexcept {
     (void)wayland_.proxy_add_listener(frame_, Events::functions(Events::next_frame), this);
 }
 
-void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
+void WaylandPlaceholder::commit(Extent extent) noexcept {
     const std::lock_guard lock(mutex_);
     if (lost()) return;
     // libwayland gives a connection up whose compositor does not read: nothing more is asked of one
@@ -260,4 +260,4 @@ void WaylandPlaceholder::commit(VkExtent2D extent) noexcept {
     if (!flush()) lost_.store(true, std::memory_order_release);
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

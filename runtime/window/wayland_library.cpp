@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "layer/wayland_library.hpp"
+#include "runtime/window/wayland_library.hpp"
 
 #include <dlfcn.h>
 
-#include "layer/loaded_once.hpp"
+#include "runtime/window/loaded_once.hpp"
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 namespace {
 
 // The library stays open: the app uses it too.
@@ -33,4 +33,4 @@ const Wayland* Wayland::get() {
     return loaded_once<Wayland, load>();
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

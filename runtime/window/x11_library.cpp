@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "layer/x11_library.hpp"
+#include "runtime/window/x11_library.hpp"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -10,9 +10,9 @@
 #include <cstddef>
 #include <string_view>
 
-#include "layer/loaded_once.hpp"
+#include "runtime/window/loaded_once.hpp"
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 namespace {
 
 constexpr std::string_view kSocketPrefix = "/tmp/.X11-unix/X";
@@ -82,4 +82,4 @@ std::string display_of(const Xcb& xcb, xcb_connection_t* connection) {
     return std::string(text) + ":" + std::to_string(port - kTcpBase);
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "layer/thread.hpp"
-#include "layer/x11_library.hpp"
 #include "runtime/common/unique_fd.hpp"
+#include "runtime/window/extent.hpp"
+#include "runtime/window/thread.hpp"
+#include "runtime/window/x11_library.hpp"
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 class X11Watcher;
 
@@ -34,7 +35,7 @@ class X11Window {
     X11Window(const X11Window&) = delete;
     X11Window& operator=(const X11Window&) = delete;
 
-    VkExtent2D extent() const noexcept;
+    Extent extent() const noexcept;
     bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
     // As a window manager does it when somebody clicks on the cross. Does not wait for the server.
     void ask_to_close() noexcept;
@@ -54,6 +55,13 @@ class X11Window {
     std::atomic<bool> close_asked_{false};
 };
 
+// TrueColor visuals of the server's first screen; 0: it has none of the depth.
+struct X11Visuals {
+    xcb_visualid_t depth24 = 0;
+    xcb_visualid_t depth30 = 0;
+    xcb_visualid_t depth16 = 0;
+};
+
 class X11Watcher {
   public:
     static std::shared_ptr<X11Watcher> open(const std::string& display);
@@ -65,6 +73,7 @@ class X11Watcher {
     // _NET_WM_NAME or WM_NAME of the window or of the nearest window around it that has one (Wine
     // presents to a child of the window that has the title).
     std::string title(xcb_window_t window);
+    X11Visuals visuals() const;
 
   private:
     friend class X11Window;
@@ -98,4 +107,4 @@ class X11Watcher {
     Thread thread_;
 };
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <new>
 
-namespace vdmabuf::layer {
+namespace vdmabuf {
 
 // Finds an object by a handle. Readers take no lock and write nothing, since every Vulkan call of
 // the app passes here; writers (creation and destruction) take a mutex. A key that is being erased
@@ -152,4 +152,4 @@ class HandleTable {
     std::size_t used_ = 0;  // entries that are not empty
 };
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf

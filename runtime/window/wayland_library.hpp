@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// libwayland-client as far as the layer uses it, opened when an app makes a surface of its own: the
-// layer must load into programs that do not have it.
+// libwayland-client as far as this project uses it, opened when an app makes a surface of its own:
+// the layer and the EGL vendor library must load into programs that do not have it.
 #pragma once
 
 #include <wayland-client-core.h>
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 // Those that every version of the last ten years has.
 #define VDMABUF_WAYLAND_FUNCTIONS(X)             \
@@ -44,4 +44,4 @@ struct Wayland {
     static const Wayland* get();
 };
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

@@ -7,11 +7,13 @@
 #include <memory>
 #include <mutex>
 
-#include "layer/vulkan.hpp"
-#include "layer/wayland_library.hpp"
 #include "runtime/common/unique_fd.hpp"
+#include "runtime/window/extent.hpp"
+#include "runtime/window/wayland_library.hpp"
 
-namespace vdmabuf::layer {
+struct wl_surface;
+
+namespace vdmabuf::window {
 
 // A compositor maps a surface when it has a buffer, and answers its frame callbacks when it is
 // committed: each present does both, as a driver's does, with a black buffer of the images' size.
@@ -36,7 +38,7 @@ class WaylandPlaceholder {
 
     // Commits what the app has set on its surface, with a buffer of this size. Never waits for the
     // compositor.
-    void commit(VkExtent2D extent) noexcept;
+    void commit(Extent extent) noexcept;
     bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
 
   private:
@@ -47,7 +49,7 @@ class WaylandPlaceholder {
     bool bind_globals();
     void request(void* proxy, std::uint32_t opcode, wl_argument* arguments = nullptr) noexcept;
     void destroy(wl_proxy*& proxy, std::uint32_t opcode) noexcept;
-    wl_proxy* make_buffer(VkExtent2D extent) noexcept;
+    wl_proxy* make_buffer(Extent extent) noexcept;
     bool flush() noexcept;
     Read read(int timeout_ms) noexcept;
     void forget_pages() noexcept;
@@ -63,10 +65,10 @@ class WaylandPlaceholder {
     std::mutex mutex_;  // presents of a retired swapchain and of its successor
     wl_proxy* buffer_ = nullptr;
     wl_proxy* frame_ = nullptr;  // a callback that has not come
-    VkExtent2D extent_{};
+    Extent extent_{};
     UniqueFd file_;  // of the buffer, until its pages were given back
     bool congested_ = false;
     std::atomic<bool> lost_{false};
 };
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

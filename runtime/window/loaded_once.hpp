@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 // The functions of a library that an app has and the layer does not link: looked up at first use by
 // `load`, null when the library or one of them is missing. Trivially destructible, so that it can
@@ -16,4 +16,4 @@ const Library* loaded_once() {
     return loaded.complete ? &loaded.library : nullptr;
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

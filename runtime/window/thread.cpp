@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "layer/thread.hpp"
+#include "runtime/window/thread.hpp"
 
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
-namespace vdmabuf::layer {
+namespace vdmabuf::window {
 
 Thread::Thread(const char* name, std::function<void()> body) : pid_(::getpid()) {
     sigset_t all;
@@ -32,4 +32,4 @@ void Thread::join() noexcept {
     thread_.reset();
 }
 
-}  // namespace vdmabuf::layer
+}  // namespace vdmabuf::window

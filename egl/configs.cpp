@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "egl/configs.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "egl/display.hpp"
+#include "egl/errors.hpp"
+#include "egl/real_vendor.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+constexpr EGLint kTrueColor = 4;  // of X11
+
+EGLint attribute_of(const Display& display, EGLConfig config, EGLint name) noexcept {
+    EGLint value = 0;
+    (void)real().GetConfigAttrib(display.handle(), config, name, &value);
+    return value;
+}
+
+// The X visual of a configuration's colours; 0: there is none.
+EGLint visual_of(const Display& display, EGLConfig config) noexcept {
+    const Visuals visuals = display.platform().visuals();
+    switch (attribute_of(display, config, EGL_RED_SIZE)) {
+        case 8:
+            return visuals.depth24;
+        case 10:
+            return visuals.depth30;
+        case 5:
+            return visuals.depth16;
+        default:
+            return 0;
+    }
+}
+
+bool patched_attrib(const Display& display, EGLConfig config, EGLint name, EGLint& value) noexcept {
+    switch (name) {
+        case EGL_SURFACE_TYPE:
+            // A pbuffer stands in for the window, whose contents stay when it is shown.
+            if (can_be_window(display, config)) {
+                value |= EGL_WINDOW_BIT | EGL_SWAP_BEHAVIOR_PRESERVED_BIT;
+            }
+            return true;
+        case EGL_MIN_SWAP_INTERVAL:
+            value = 0;
+            return true;
+        case EGL_MAX_SWAP_INTERVAL:
+            value = kMaxSwapInterval;
+            return true;
+        default:
+            break;
+    }
+    if (!display.platform().is_x11()) return false;
+    const EGLint visual = visual_of(display, config);
+    switch (name) {
+        case EGL_NATIVE_VISUAL_ID:
+            value = visual;
+            return true;
+        case EGL_NATIVE_VISUAL_TYPE:
+            value = visual ? kTrueColor : EGL_NONE;
+            return true;
+        case EGL_NATIVE_RENDERABLE:
+            value = EGL_FALSE;  // nothing of X11 draws into what the host shows
+            return true;
+        default:
+            return false;
+    }
+}
+
+struct Wanted {
+    std::vector<EGLint> below;  // what the real vendor is asked
+    bool window = true;         // EGL_SURFACE_TYPE's default
+    bool by_id = false;
+    bool impossible = false;
+    EGLint visual_type = EGL_DONT_CARE;
+};
+
+Wanted split(const EGLint* attributes) {
+    Wanted wanted;
+    EGLint surface_type = EGL_WINDOW_BIT;
+    for (const EGLint* at = attributes; at && *at != EGL_NONE; at += 2) {
+        const EGLint value = at[1];
+        switch (at[0]) {
+            case EGL_SURFACE_TYPE:
+                surface_type = value;
+                break;
+            case EGL_NATIVE_VISUAL_TYPE:
+                wanted.visual_type = value;
+                break;
+            case EGL_NATIVE_VISUAL_ID:  // ignored (EGL 1.5, 3.4.1.2)
+                break;
+            case EGL_NATIVE_RENDERABLE:
+                wanted.impossible |= value == EGL_TRUE;
+                break;
+            case EGL_MIN_SWAP_INTERVAL:
+                wanted.impossible |= value != EGL_DONT_CARE && value != 0;
+                break;
+            case EGL_MAX_SWAP_INTERVAL:
+                wanted.impossible |= value != EGL_DONT_CARE && value != kMaxSwapInterval;
+                break;
+            case EGL_CONFIG_ID:
+                wanted.by_id |= value != EGL_DONT_CARE;
+                [[fallthrough]];
+            default:
+                wanted.below.insert(wanted.below.end(), {at[0], value});
+        }
+    }
+    if (surface_type == EGL_DONT_CARE) {
+        wanted.window = false;
+    } else {
+        wanted.window = surface_type & EGL_WINDOW_BIT;
+        // In a window's place is a pbuffer; preserving is what it always does.
+        if (wanted.window) {
+            surface_type = (surface_type & ~(EGL_WINDOW_BIT | EGL_SWAP_BEHAVIOR_PRESERVED_BIT)) |
+                           EGL_PBUFFER_BIT;
+        }
+    }
+    wanted.below.insert(wanted.below.end(), {EGL_SURFACE_TYPE, surface_type, EGL_NONE});
+    return wanted;
+}
+
+EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs, EGLint size,
+                  EGLint* count) {
+    if (!count) return fail(EGL_BAD_PARAMETER);
+    const Wanted wanted = split(attributes);
+    EGLint available = 0;
+    if (!real().ChooseConfig(display.handle(), wanted.below.data(), nullptr, 0, &available)) {
+        return EGL_FALSE;
+    }
+    std::vector<EGLConfig> found(static_cast<std::size_t>(std::max(available, 0)));
+    if (available > 0 && !real().ChooseConfig(display.handle(), wanted.below.data(), found.data(),
+                                              available, &available)) {
+        return EGL_FALSE;
+    }
+    found.resize(static_cast<std::size_t>(available));
+    std::erase_if(found, [&](EGLConfig config) {
+        if (wanted.by_id) return false;  // all else is ignored
+        if (wanted.impossible) return true;
+        if (wanted.window && !can_be_window(display, config)) return true;
+        if (wanted.visual_type == EGL_DONT_CARE) return false;
+        EGLint type = EGL_NONE;
+        (void)patched_attrib(display, config, EGL_NATIVE_VISUAL_TYPE, type);
+        return type != wanted.visual_type;
+    });
+    *count = static_cast<EGLint>(found.size());
+    if (configs) {
+        *count = std::min(*count, std::max(size, 0));
+        std::copy_n(found.begin(), *count, configs);
+    }
+    return succeed();
+}
+
+}  // namespace
+
+bool can_be_window(const Display& display, EGLConfig config) noexcept {
+    if (!(attribute_of(display, config, EGL_SURFACE_TYPE) & EGL_PBUFFER_BIT)) return false;
+    const EGLint red = attribute_of(display, config, EGL_RED_SIZE);
+    if (red != 8 && red != 10 && red != 5) return false;  // floats are not read back
+    return !display.platform().is_x11() || visual_of(display, config) != 0;
+}
+
+EGLBoolean choose_config(EGLDisplay handle, const EGLint* attributes, EGLConfig* configs,
+                         EGLint size, EGLint* count) noexcept {
+    Display* display = Display::find(handle);
+    if (!display) return real().ChooseConfig(handle, attributes, configs, size, count);
+    return guarded([&] { return choose(*display, attributes, configs, size, count); });
+}
+
+EGLBoolean get_config_attrib(EGLDisplay handle, EGLConfig config, EGLint attribute,
+                             EGLint* value) noexcept {
+    if (!real().GetConfigAttrib(handle, config, attribute, value)) return EGL_FALSE;
+    const Display* display = Display::find(handle);
+    if (display && patched_attrib(*display, config, attribute, *value)) return succeed();
+    return EGL_TRUE;
+}
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "egl/current.hpp"
+
+#include "egl/errors.hpp"
+#include "egl/real_vendor.hpp"
+#include "egl/surface.hpp"
+#include "egl/surface_entry.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+// Trivially destructible: threads end after libraries were closed. What is current in a thread that
+// ends so stays, as with a driver.
+struct Current {
+    EGLDisplay display;
+    EGLSurface draw;  // the app's handles
+    EGLSurface read;
+    EGLContext context;
+    WindowSurface* our_draw;
+    WindowSurface* our_read;
+};
+constinit thread_local Current t_current{};
+
+void change(const Current& next) noexcept {
+    const Current before = t_current;
+    if (next.our_draw) next.our_draw->bound();
+    if (next.our_read) next.our_read->bound();
+    t_current = next;
+    if (before.our_draw) before.our_draw->unbound();
+    if (before.our_read) before.our_read->unbound();
+}
+
+EGLSurface below(WindowSurface* ours, EGLSurface surface) noexcept {
+    return ours ? ours->pbuffer() : surface;
+}
+
+}  // namespace
+
+WindowSurface* current_draw() noexcept {
+    return t_current.our_draw;
+}
+
+bool is_current(const WindowSurface& surface) noexcept {
+    return t_current.our_draw == &surface || t_current.our_read == &surface;
+}
+
+EGLSurface below(EGLDisplay display, EGLSurface surface) noexcept {
+    return below(find_surface(display, surface), surface);
+}
+
+void make_current_again() noexcept {
+    const Current& now = t_current;
+    (void)real().MakeCurrent(now.display, below(now.our_draw, now.draw),
+                             below(now.our_read, now.read), now.context);
+}
+
+ReadFromDraw::ReadFromDraw(const WindowSurface& surface) noexcept {
+    if (t_current.draw == t_current.read) return;
+    changed_ = real().MakeCurrent(t_current.display, surface.pbuffer(), surface.pbuffer(),
+                                  t_current.context);
+}
+
+ReadFromDraw::~ReadFromDraw() {
+    if (changed_) make_current_again();
+}
+
+EGLBoolean make_current(EGLDisplay display, EGLSurface draw, EGLSurface read,
+                        EGLContext context) noexcept {
+    Current next{
+        display, draw, read, context, find_surface(display, draw), find_surface(display, read)};
+    if (next.our_draw && t_current.our_draw != next.our_draw) next.our_draw->follow_window(false);
+    if (!real().MakeCurrent(display, below(next.our_draw, draw), below(next.our_read, read),
+                            context)) {
+        return EGL_FALSE;
+    }
+    if (context == EGL_NO_CONTEXT) next = {};
+    change(next);
+    return succeed();
+}
+
+EGLBoolean release_thread() noexcept {
+    const EGLBoolean released = real().ReleaseThread();
+    if (released) change({});
+    return released;
+}
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What is current in the calling thread.
+#pragma once
+
+#include "egl/egl.hpp"
+
+namespace vdmabuf::egl {
+
+class WindowSurface;
+
+// The draw surface, when it is one of ours.
+WindowSurface* current_draw() noexcept;
+bool is_current(const WindowSurface& surface) noexcept;  // as draw or read surface
+// The pbuffer behind a current surface is another one now.
+void make_current_again() noexcept;
+
+// The vendor's handle for one of the app's.
+EGLSurface below(EGLDisplay display, EGLSurface surface) noexcept;
+
+// While it lives, reading reads from the surface that is drawn to.
+class ReadFromDraw {
+  public:
+    explicit ReadFromDraw(const WindowSurface& surface) noexcept;
+    ~ReadFromDraw();
+    ReadFromDraw(const ReadFromDraw&) = delete;
+    ReadFromDraw& operator=(const ReadFromDraw&) = delete;
+
+  private:
+    bool changed_ = false;
+};
+
+EGLBoolean make_current(EGLDisplay display, EGLSurface draw, EGLSurface read,
+                        EGLContext context) noexcept;
+EGLBoolean release_thread() noexcept;
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <string_view>
+
+#include "egl/display.hpp"
+#include "egl/errors.hpp"
+#include "egl/real_vendor.hpp"
+#include "egl/surface.hpp"
+#include "egl/surface_entry.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+// What this library does itself, on every display of a window system.
+constexpr const char* kExtensions[] = {"EGL_KHR_swap_buffers_with_damage",
+                                       "EGL_EXT_swap_buffers_with_damage", "EGL_EXT_buffer_age",
+                                       "EGL_KHR_partial_update"};
+constexpr const char* kX11Extensions[] = {"EGL_NV_post_sub_buffer"};
+
+bool has_word(std::string_view list, std::string_view word) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(' '), list.size());
+        if (list.substr(0, end) == word) return true;
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return false;
+}
+
+void add_word(std::string& list, const char* word) {
+    if (has_word(list, word)) return;
+    if (!list.empty() && list.back() != ' ') list += ' ';
+    list += word;
+}
+
+}  // namespace
+
+const char* Display::extensions() {
+    std::call_once(extensions_made_, [this] {
+        const char* theirs = real().QueryString(handle_, EGL_EXTENSIONS);
+        if (theirs) extensions_ = theirs;
+        for (const char* name : kExtensions) add_word(extensions_, name);
+        if (platform_->is_x11()) {
+            for (const char* name : kX11Extensions) add_word(extensions_, name);
+        }
+    });
+    return extensions_.c_str();
+}
+
+const char* query_string(EGLDisplay handle, EGLint name) noexcept {
+    const char* answer = real().QueryString(handle, name);
+    Display* display = name == EGL_EXTENSIONS ? Display::find(handle) : nullptr;
+    if (!answer || !display) return answer;  // not initialised, or none of ours
+    return guarded([&] { return display->extensions(); });
+}
+
+EGLBoolean terminate(EGLDisplay handle) noexcept {
+    if (Display* display = Display::find(handle)) {
+        // Those that are current live until they are not (EGL 1.5, 3.2); their windows end now.
+        for (const auto& surface : display->take_all()) {
+            forget_surface(*surface);
+            surface->destroy();
+        }
+    }
+    return real().Terminate(handle);
+}
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+namespace vdmabuf::egl {
+
+// Whether this program's windows shall be taken: the variables of the layer's manifest, read as the
+// Vulkan loader reads them. The reason is logged when not.
+bool enabled() noexcept;
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What eglGetError() answers. libglvnd asks the vendor that was called last, unless it is told an
+// error: what our functions decide by themselves is told, so that errors of calls that they have
+// made inside do not reach the app.
+#pragma once
+
+#include <new>
+
+#include "egl/egl.hpp"
+
+namespace vdmabuf::egl {
+
+EGLBoolean succeed() noexcept;
+EGLBoolean fail(EGLint error) noexcept;
+EGLSurface no_surface(EGLint error) noexcept;
+// The real vendor has failed: its error is the answer.
+void fail_as_real() noexcept;
+
+// No exception crosses the ABI.
+template <typename Call>
+auto guarded(Call&& call) noexcept -> decltype(call()) {
+    try {
+        return call();
+    } catch (...) {
+        (void)fail(EGL_BAD_ALLOC);
+        return {};
+    }
+}
+
+}  // namespace vdmabuf::egl

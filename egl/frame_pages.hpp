@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The pages of a window's frames: a few images that the host is shown in turn.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "runtime/producer/connection.hpp"
+#include "runtime/window/extent.hpp"
+
+namespace vdmabuf::egl {
+
+// How pixels lie in an image.
+struct PixelLayout {
+    std::uint32_t fourcc = 0;
+    std::uint32_t bytes_per_pixel = 4;
+    bool any_pitch = false;  // rows may lie further apart than they are long
+    bool operator==(const PixelLayout&) const = default;
+};
+
+class FramePages {
+  public:
+    static constexpr std::uint32_t kCount = 3;  // shown, waiting, being written
+
+    struct Page {
+        std::byte* pixels = nullptr;  // null: there is none
+        std::uint64_t pitch = 0;
+        std::uint32_t slot = 0;
+    };
+
+    // `listener` is told of releases, and hands them to released().
+    FramePages(producer::Connection& connection, producer::Stream& stream,
+               producer::StreamListener& listener)
+        : connection_(connection), stream_(stream), listener_(listener) {}
+    ~FramePages() { forget(); }
+    FramePages(const FramePages&) = delete;
+    FramePages& operator=(const FramePages&) = delete;
+
+    // Makes images of this size and layout where there are not; false: there is no memory.
+    bool fit(window::Extent extent, const PixelLayout& layout);
+    // A page that nobody reads, waiting for the host, which the producer library stands in for when
+    // it does not answer. The page's pixels are null when none came free.
+    Page take();
+    void give_back(std::uint32_t slot) noexcept { released(slot); }
+    void released(std::uint32_t slot) noexcept;
+    // No more waiting: the window has gone.
+    void end() noexcept;
+
+  private:
+    struct Image {
+        std::shared_ptr<producer::Buffer> buffer;
+        std::uint32_t slot = 0;
+        bool free = true;
+    };
+    void forget() noexcept;
+
+    producer::Connection& connection_;
+    producer::Stream& stream_;
+    producer::StreamListener& listener_;
+    window::Extent extent_;
+    PixelLayout layout_;
+    std::uint64_t pitch_ = 0;
+
+    std::mutex mutex_;
+    std::condition_variable freed_;
+    std::array<Image, kCount> images_;
+    std::uint32_t count_ = 0;
+    bool ended_ = false;
+};
+
+}  // namespace vdmabuf::egl

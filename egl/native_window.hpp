@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// A window of the guest's window system, as far as its picture on the host follows it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "runtime/window/extent.hpp"
+
+namespace vdmabuf::egl {
+
+class NativeWindow {
+  public:
+    struct Events {
+        std::function<void()> title;    // may have changed; from another thread
+        std::function<void()> resized;  // by the app, on its thread
+    };
+    virtual ~NativeWindow() = default;
+    virtual void watch(Events events) = 0;
+    // After it returns no event is called any more.
+    virtual void unwatch() noexcept = 0;
+    // As far as is known, without asking anybody: called for each frame. Not 0.
+    virtual window::Extent extent() noexcept = 0;
+    virtual bool lost() const noexcept = 0;
+    virtual std::string title() { return {}; }
+    // Of two surfaces for one window the second one is refused (EGL 1.5, 3.5.1).
+    virtual const void* identity() const noexcept = 0;
+    // A frame was handed to the host: called on the app's thread.
+    virtual void presented(window::Extent) noexcept {}
+    virtual void close() noexcept {}
+};
+
+}  // namespace vdmabuf::egl

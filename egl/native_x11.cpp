@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// X11 and xcb displays, and the default display. Nothing is drawn into the windows.
+#include <cstdint>
+#include <cstdlib>
+
+#include "egl/platform.hpp"
+#include "runtime/common/log.hpp"
+#include "runtime/window/x11_window.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+using window::Xcb;
+using window::Xlib;
+
+class X11Native final : public NativeWindow {
+  public:
+    X11Native(const Xcb& xcb, xcb_connection_t* app, std::shared_ptr<window::X11Watcher> watcher,
+              xcb_window_t id)
+        : xcb_(xcb), app_(app), watcher_(std::move(watcher)), id_(id) {}
+
+    // The answer on the app's connection means that the server knows the window: the app need not
+    // have flushed the request that makes it.
+    bool ask() noexcept {
+        if (!app_) return true;
+        xcb_get_geometry_reply_t* reply =
+            xcb_.get_geometry_reply(app_, xcb_.get_geometry(app_, id_), nullptr);
+        if (!reply) return false;
+        last_ = {reply->width, reply->height};
+        std::free(reply);
+        return true;
+    }
+
+    void watch(Events events) override {
+        watched_ = window::X11Window::watch(watcher_, id_, {{}, std::move(events.title)});
+    }
+    void unwatch() noexcept override { watched_.reset(); }
+    bool watched() const { return watched_ != nullptr; }
+
+    window::Extent extent() noexcept override {
+        if (watched_) {
+            const window::Extent known = watched_->extent();
+            if (known.width && known.height) last_ = known;
+        }
+        return last_;
+    }
+    bool lost() const noexcept override { return watched_ && watched_->lost(); }
+    std::string title() override { return watcher_->title(id_); }
+    const void* identity() const noexcept override {
+        return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(id_));
+    }
+    void close() noexcept override {
+        if (watched_) watched_->ask_to_close();
+    }
+
+  private:
+    const Xcb& xcb_;
+    xcb_connection_t* const app_;  // null: the app has none that we know
+    const std::shared_ptr<window::X11Watcher> watcher_;
+    const xcb_window_t id_;
+    std::unique_ptr<window::X11Window> watched_;
+    window::Extent last_{1, 1};
+};
+
+class X11Platform final : public Platform {
+  public:
+    X11Platform(const Xcb& xcb, xcb_connection_t* app, std::string server,
+                std::shared_ptr<window::X11Watcher> watcher)
+        : xcb_(xcb), app_(app), server_(std::move(server)), watcher_(std::move(watcher)) {}
+
+    bool serves(EGLenum platform, void* native) const override;
+    bool is_x11() const override { return true; }
+    Visuals visuals() const override { return watcher_visuals(); }
+
+    std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, EGLint& error) override {
+        if (by_pointer && !handle) {
+            error = EGL_BAD_NATIVE_WINDOW;
+            return nullptr;
+        }
+        std::uintptr_t id = reinterpret_cast<std::uintptr_t>(handle);
+        // Window of Xlib is a long, xcb_window_t has 32 bits: the low half on the machines there
+        // are.
+        if (by_pointer) id = *static_cast<const std::uint32_t*>(handle);
+        auto native =
+            std::make_unique<X11Native>(xcb_, app_, watcher_, static_cast<xcb_window_t>(id));
+        if (!native->ask()) {
+            error = EGL_BAD_NATIVE_WINDOW;
+            return nullptr;
+        }
+        return native;
+    }
+
+  private:
+    Visuals watcher_visuals() const {
+        const window::X11Visuals found = watcher_->visuals();
+        return {static_cast<EGLint>(found.depth24), static_cast<EGLint>(found.depth30),
+                static_cast<EGLint>(found.depth16)};
+    }
+
+    const Xcb& xcb_;
+    xcb_connection_t* const app_;
+    const std::string server_;
+    const std::shared_ptr<window::X11Watcher> watcher_;
+};
+
+// The app's connection and the server it leads to.
+struct Server {
+    xcb_connection_t* connection = nullptr;
+    std::string name;
+};
+
+bool find_server(const Xcb& xcb, EGLenum platform, void* native, Server& out) {
+    if (!native) {
+        const char* name = std::getenv("DISPLAY");
+        out.name = name ? name : "";
+        return !out.name.empty();
+    }
+    if (platform == EGL_PLATFORM_XCB_EXT) {
+        out.connection = static_cast<xcb_connection_t*>(native);
+        out.name = window::display_of(xcb, out.connection);
+    } else if (const Xlib* xlib = Xlib::get()) {
+        auto* display = static_cast<_XDisplay*>(native);
+        out.connection = xlib->get_xcb_connection(display);
+        const char* name = xlib->display_string(display);
+        out.name = name ? name : "";
+    }
+    return !out.name.empty();
+}
+
+// ":0.0" and ":0" are one server.
+std::string without_screen(const std::string& name) {
+    const std::size_t colon = name.rfind(':');
+    const std::size_t dot = name.find('.', colon == std::string::npos ? 0 : colon);
+    return name.substr(0, dot);
+}
+
+bool X11Platform::serves(EGLenum platform, void* native) const {
+    if (platform != EGL_PLATFORM_X11_KHR && platform != EGL_PLATFORM_XCB_EXT &&
+        platform != EGL_NONE) {
+        return false;
+    }
+    Server server;
+    return find_server(xcb_, platform, native, server) &&
+           without_screen(server.name) == without_screen(server_);
+}
+
+}  // namespace
+
+std::unique_ptr<Platform> make_x11_platform(EGLenum platform, void* native) {
+    const Xcb* xcb = Xcb::get();
+    Server server;
+    if (!xcb || !find_server(*xcb, platform, native, server)) {
+        LOG_INFO("EGL: stepping aside, no X server is known");
+        return nullptr;
+    }
+    auto watcher = window::X11Watcher::open(server.name);
+    if (!watcher) return nullptr;
+    return std::make_unique<X11Platform>(*xcb, server.connection, std::move(server.name),
+                                         std::move(watcher));
+}
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The window system that a display of the app belongs to.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "egl/egl.hpp"
+#include "egl/native_window.hpp"
+
+namespace vdmabuf::egl {
+
+// X visuals for windows of an X11 display; 0: none.
+struct Visuals {
+    EGLint depth24 = 0;
+    EGLint depth30 = 0;
+    EGLint depth16 = 0;
+};
+
+class Platform {
+  public:
+    virtual ~Platform() = default;
+    // Whether a display that the app names later may share this one's EGLDisplay.
+    virtual bool serves(EGLenum platform, void* native) const = 0;
+    virtual Visuals visuals() const { return {}; }
+    virtual bool is_x11() const { return false; }
+    // `by_pointer`: as eglCreatePlatformWindowSurface() gives X windows. Null, with an EGL error,
+    // when it is no window.
+    virtual std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, EGLint& error) = 0;
+};
+
+// Null, with the reason in the log, when this platform is not ours to serve.
+std::unique_ptr<Platform> make_platform(EGLenum platform, void* native);
+
+std::unique_ptr<Platform> make_x11_platform(EGLenum platform, void* native);
+std::unique_ptr<Platform> make_wayland_platform(void* native);
+
+}  // namespace vdmabuf::egl

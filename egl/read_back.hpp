@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Reads the current framebuffer 0 into pages, and leaves the app's GL state as it was.
+#pragma once
+
+#include <cstdint>
+
+#include "egl/egl.hpp"
+#include "egl/frame_pages.hpp"
+
+namespace vdmabuf::egl {
+
+struct GlFunctions;
+
+class ReadBack {
+  public:
+    // Learns what the current context is like. False: it cannot be read from.
+    bool prepare();
+    void forget() { known_ = false; }  // another context is current
+    bool known() const { return known_; }
+    const PixelLayout& layout() const { return layout_; }
+    void read(window::Extent extent, const FramePages::Page& page) const;
+
+  private:
+    const GlFunctions* gl_ = nullptr;
+    bool known_ = false;
+    bool separate_read_framebuffer_ = false;  // ES 3 and desktop GL
+    bool read_buffer_ = false;                // likewise
+    bool pack_skips_ = false;                 // GL_PACK_ROW_LENGTH and others exist
+    bool pack_buffer_ = false;
+    bool desktop_ = false;
+    bool pixel_transfer_ = false;  // GL's pixel transfer modes exist
+    unsigned format_ = 0;
+    unsigned type_ = 0;
+    PixelLayout layout_;
+};
+
+}  // namespace vdmabuf::egl

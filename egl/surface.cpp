@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "egl/surface.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "egl/current.hpp"
+#include "egl/display.hpp"
+#include "egl/real_vendor.hpp"
+#include "runtime/common/clock.hpp"
+#include "runtime/common/log.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+constexpr std::uint64_t kUnknownRefreshNs = kNsPerSecond / 60;
+
+}  // namespace
+
+WindowSurface::WindowSurface(Display& display, EGLConfig config,
+                             std::unique_ptr<NativeWindow> window, std::vector<EGLint> attributes)
+    : display_(display),
+      config_(config),
+      window_(std::move(window)),
+      attributes_(std::move(attributes)) {}
+
+std::shared_ptr<WindowSurface> WindowSurface::create(Display& display, EGLConfig config,
+                                                     std::unique_ptr<NativeWindow> window,
+                                                     std::vector<EGLint> attributes,
+                                                     EGLint& error) {
+    std::shared_ptr<WindowSurface> surface(
+        new WindowSurface(display, config, std::move(window), std::move(attributes)));
+    WindowSurface& self = *surface;
+    error = EGL_BAD_ALLOC;
+    self.connection_ = connection();
+    if (!self.connection_) return nullptr;
+    self.window_->watch({[&self] {
+                             const std::string title = self.window_->title();
+                             const std::lock_guard lock(self.stream_mutex_);
+                             if (self.stream_ && !title.empty()) self.stream_->set_title(title);
+                         },
+                         [&self] { self.follow_window(is_current(self)); }});
+    const window::Extent extent = self.window_->extent();
+    if (!self.make_pbuffer(extent)) {
+        error = real().GetError();
+        return nullptr;
+    }
+    producer::StreamInfo info;
+    info.app_id = program_invocation_short_name;
+    info.title = self.window_->title();
+    if (info.title.empty()) info.title = info.app_id;
+    info.width = extent.width;
+    info.height = extent.height;
+    auto stream = self.connection_->create_stream(info, &self);
+    if (!stream) {
+        LOG_WARNING("EGL: no stream for a window: %s", stream.error().text.c_str());
+        return nullptr;
+    }
+    {
+        const std::lock_guard lock(self.stream_mutex_);
+        self.stream_ = *std::move(stream);
+    }
+    self.pages_ = std::make_unique<FramePages>(*self.connection_, *self.stream_, self);
+    LOG_INFO("EGL: window of %ux%u, strategy read-back", extent.width, extent.height);
+    error = EGL_SUCCESS;
+    return surface;
+}
+
+WindowSurface::~WindowSurface() {
+    destroy();
+    if (pbuffer_ != EGL_NO_SURFACE) (void)real().DestroySurface(display_.handle(), pbuffer_);
+}
+
+window::Extent WindowSurface::extent() const noexcept {
+    const std::uint64_t packed = extent_.load(std::memory_order_acquire);
+    return {static_cast<std::uint32_t>(packed >> 32), static_cast<std::uint32_t>(packed)};
+}
+
+// The old one, if any, stays when this fails.
+bool WindowSurface::make_pbuffer(window::Extent extent) noexcept {
+    std::array<EGLint, 32> list{};
+    std::size_t used = 0;
+    for (const EGLint value : attributes_) {
+        if (used < list.size() - 5) list[used++] = value;
+    }
+    for (const EGLint value : {EGL_WIDTH, static_cast<EGLint>(extent.width), EGL_HEIGHT,
+                               static_cast<EGLint>(extent.height), EGL_NONE}) {
+        list[used++] = value;
+    }
+    EGLSurface made = real().CreatePbufferSurface(display_.handle(), config_, list.data());
+    if (made == EGL_NO_SURFACE) return false;
+    const EGLSurface old = std::exchange(pbuffer_, made);
+    extent_.store(static_cast<std::uint64_t>(extent.width) << 32 | extent.height,
+                  std::memory_order_release);
+    age_.store(0, std::memory_order_relaxed);
+    if (old == EGL_NO_SURFACE) return true;
+    if (is_current(*this)) make_current_again();
+    (void)real().DestroySurface(display_.handle(), old);
+    return true;
+}
+
+void WindowSurface::follow_window(bool current) noexcept {
+    if (!current && bindings_ != 0) return;  // another thread draws; it will look itself
+    const window::Extent now = window_->extent();
+    if (now == extent()) return;
+    if (!make_pbuffer(now)) {
+        LOG_WARNING("EGL: a window cannot become %ux%u", now.width, now.height);
+    }
+}
+
+void WindowSurface::bound() noexcept {
+    ++bindings_;
+    if (!while_bound_) while_bound_ = shared_from_this();
+    read_back_.forget();
+}
+
+void WindowSurface::unbound() noexcept {
+    if (--bindings_ != 0) return;
+    const std::shared_ptr<WindowSurface> last = std::move(while_bound_);  // may end it
+}
+
+void WindowSurface::destroy() noexcept {
+    if (destroyed_.exchange(true)) return;
+    window_->unwatch();
+    if (pages_) pages_->end();
+    std::unique_ptr<producer::Stream> stream;
+    {
+        const std::lock_guard lock(stream_mutex_);
+        stream = std::move(stream_);
+    }
+    pages_.reset();  // uses the stream
+}
+
+EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {
+    if (destroyed_.load()) return EGL_BAD_SURFACE;
+    try {
+        const EGLint result = show(damage);
+        if (result != EGL_SUCCESS) return result;
+    } catch (...) {
+        return EGL_BAD_ALLOC;
+    }
+    follow_window(true);
+    return EGL_SUCCESS;
+}
+
+EGLint WindowSurface::show(std::span<const stream::Rect> damage) {
+    if (window_->lost()) return EGL_BAD_NATIVE_WINDOW;
+    const std::uint64_t called_ns = now_ns();
+    const window::Extent size = extent();
+    if (!read_back_.known() && !read_back_.prepare()) return EGL_SUCCESS;  // of no GL: OpenVG
+    if (!pages_->fit(size, read_back_.layout())) return EGL_BAD_ALLOC;
+    const FramePages::Page page = pages_->take();
+    if (!page.pixels) return EGL_SUCCESS;  // a frame is lost, the app goes on
+    {
+        const ReadFromDraw readable(*this);
+        read_back_.read(size, page);
+    }
+    producer::FrameInfo frame;
+    frame.slot = page.slot;
+    frame.called_ns = called_ns;
+    frame.gpu_done_ns = now_ns();
+    frame.cpu_copied_bytes =
+        std::uint64_t{size.width} * size.height * read_back_.layout().bytes_per_pixel;
+    frame.damage = damage;
+    pace(frame);
+    if (stream_->present(frame) == 0) pages_->give_back(page.slot);  // in a child of fork(2)
+    window_->presented(size);
+    age_.store(1, std::memory_order_relaxed);  // the pbuffer still has this frame
+    return EGL_SUCCESS;
+}
+
+void WindowSurface::pace(producer::FrameInfo& frame) {
+    const EGLint interval = interval_.load();
+    frame.mode = interval == 0 ? stream::PresentMode::immediate : stream::PresentMode::fifo;
+    if (interval <= 1) return;
+    std::uint64_t refresh = refresh_ns_.load(std::memory_order_relaxed);
+    if (refresh == 0) refresh = kUnknownRefreshNs;
+    target_ns_ = std::max(now_ns(), target_ns_ + refresh * static_cast<std::uint64_t>(interval));
+    frame.target_ns = target_ns_;
+}
+
+void WindowSurface::on_release(std::uint32_t slot, std::uint64_t) {
+    pages_->released(slot);
+}
+
+void WindowSurface::on_presented(const stream::Presented& message) {
+    if (message.refresh_ns != 0) {
+        refresh_ns_.store(message.refresh_ns, std::memory_order_relaxed);
+    }
+}
+
+void WindowSurface::on_close() {
+    window_->close();
+}
+
+}  // namespace vdmabuf::egl

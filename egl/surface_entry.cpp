@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "egl/surface_entry.hpp"
+
+#include <vector>
+
+#include "egl/configs.hpp"
+#include "egl/current.hpp"
+#include "egl/display.hpp"
+#include "egl/errors.hpp"
+#include "egl/real_vendor.hpp"
+#include "egl/surface.hpp"
+#include "runtime/common/handle_table.hpp"
+
+namespace vdmabuf::egl {
+namespace {
+
+// Handles are addresses of the surfaces, which the vendor does not use for its own.
+constinit HandleTable<WindowSurface> g_surfaces;
+
+std::uint64_t key_of(EGLSurface handle) noexcept {
+    return reinterpret_cast<std::uintptr_t>(handle);
+}
+
+// What the vendor's pbuffer is made with, of what the app wants of its window. An EGL error.
+template <typename Value>
+EGLint pass_on(const Value* attributes, std::vector<EGLint>& out) {
+    for (const Value* at = attributes; at && *at != EGL_NONE; at += 2) {
+        const auto value = static_cast<EGLint>(at[1]);
+        switch (static_cast<EGLint>(at[0])) {
+            case EGL_RENDER_BUFFER:  // a wish (EGL 1.5, 3.5.1)
+                if (value != EGL_BACK_BUFFER && value != EGL_SINGLE_BUFFER) {
+                    return EGL_BAD_ATTRIBUTE;
+                }
+                break;
+            case EGL_PRESENT_OPAQUE_EXT:  // windows always are
+                break;
+            case EGL_GL_COLORSPACE:
+            case EGL_VG_COLORSPACE:
+            case EGL_VG_ALPHA_FORMAT:
+            case EGL_PROTECTED_CONTENT_EXT:
+                out.insert(out.end(), {static_cast<EGLint>(at[0]), value});
+                break;
+            default:
+                return EGL_BAD_ATTRIBUTE;
+        }
+        if (out.size() > 16) return EGL_BAD_ATTRIBUTE;
+    }
+    return EGL_SUCCESS;
+}
+
+template <typename Value>
+EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_pointer,
+                  const Value* attributes) {
+    EGLint type = 0;
+    if (!real().GetConfigAttrib(display.handle(), config, EGL_SURFACE_TYPE, &type)) {
+        fail_as_real();  // not initialised, or no configuration
+        return EGL_NO_SURFACE;
+    }
+    if (!can_be_window(display, config)) return no_surface(EGL_BAD_MATCH);
+    std::vector<EGLint> below;
+    EGLint error = pass_on(attributes, below);
+    if (error != EGL_SUCCESS) return no_surface(error);
+    auto window = display.platform().window(handle, by_pointer, error);
+    if (!window) return no_surface(error);
+    if (display.has_window(window->identity())) return no_surface(EGL_BAD_ALLOC);
+    auto surface =
+        WindowSurface::create(display, config, std::move(window), std::move(below), error);
+    if (!surface) return no_surface(error);
+    const EGLSurface made = surface->handle();
+    g_surfaces.insert(key_of(made), surface.get());
+    display.add(std::move(surface));
+    (void)succeed();
+    return made;
+}
+
+}  // namespace
+
+WindowSurface* find_surface(EGLDisplay, EGLSurface handle) noexcept {
+    return g_surfaces.find(key_of(handle));
+}
+
+EGLSurface create_window_surface(EGLDisplay handle, EGLConfig config, EGLNativeWindowType window,
+                                 const EGLint* attributes) noexcept {
+    Display* display = Display::find(handle);
+    if (!display) return real().CreateWindowSurface(handle, config, window, attributes);
+    return guarded([&]() -> EGLSurface {
+        return create(*display, config, reinterpret_cast<void*>(window), false, attributes);
+    });
+}
+
+EGLSurface create_platform_window_surface(EGLDisplay handle, EGLConfig config, void* window,
+                                          const EGLAttrib* attributes) noexcept {
+    Display* display = Display::find(handle);
+    if (!display) {
+        const auto down = real().function<PFNEGLCREATEPLATFORMWINDOWSURFACEPROC>(
+            "eglCreatePlatformWindowSurface");
+        return down ? down(handle, config, window, attributes) : no_surface(EGL_BAD_DISPLAY);
+    }
+    return guarded(
+        [&]() -> EGLSurface { return create(*display, config, window, true, attributes); });
+}
+
+EGLSurface create_platform_window_surface_ext(EGLDisplay handle, EGLConfig config, void* window,
+                                              const EGLint* attributes) noexcept {
+    Display* display = Display::find(handle);
+    if (!display) {
+        const auto down = real().function<PFNEGLCREATEPLATFORMWINDOWSURFACEEXTPROC>(
+            "eglCreatePlatformWindowSurfaceEXT");
+        return down ? down(handle, config, window, attributes) : no_surface(EGL_BAD_DISPLAY);
+    }
+    return guarded(
+        [&]() -> EGLSurface { return create(*display, config, window, true, attributes); });
+}
+
+EGLBoolean destroy_surface(EGLDisplay handle, EGLSurface surface) noexcept {
+    WindowSurface* ours = find_surface(handle, surface);
+    if (!ours) return real().DestroySurface(handle, surface);
+    Display* display = Display::find(handle);
+    if (!display) return fail(EGL_BAD_DISPLAY);
+    const std::shared_ptr<WindowSurface> last = display->take(ours);
+    if (!last) return fail(EGL_BAD_SURFACE);
+    g_surfaces.erase(key_of(surface));
+    last->destroy();
+    return succeed();
+}
+
+void forget_surface(WindowSurface& surface) noexcept {
+    g_surfaces.erase(key_of(surface.handle()));
+}
+
+EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute,
+                         EGLint* value) noexcept {
+    WindowSurface* ours = find_surface(handle, surface);
+    if (!ours) return real().QuerySurface(handle, surface, attribute, value);
+    if (!value) return fail(EGL_BAD_PARAMETER);
+    switch (attribute) {
+        case EGL_WIDTH:
+            *value = static_cast<EGLint>(ours->extent().width);
+            return succeed();
+        case EGL_HEIGHT:
+            *value = static_cast<EGLint>(ours->extent().height);
+            return succeed();
+        case EGL_RENDER_BUFFER:
+            *value = EGL_BACK_BUFFER;
+            return succeed();
+        case EGL_SWAP_BEHAVIOR:
+            *value = ours->swap_behaviour;
+            return succeed();
+        case EGL_BUFFER_AGE_EXT:
+            if (current_draw() != ours) return fail(EGL_BAD_SURFACE);
+            *value = ours->buffer_age();
+            return succeed();
+        case EGL_LARGEST_PBUFFER:
+        case EGL_TEXTURE_FORMAT:
+        case EGL_TEXTURE_TARGET:
+        case EGL_MIPMAP_TEXTURE:
+        case EGL_MIPMAP_LEVEL:
+            return succeed();  // of pbuffers only: the value stays (EGL 1.5, 3.5.6)
+        default:
+            return real().QuerySurface(handle, ours->pbuffer(), attribute, value);
+    }
+}
+
+EGLBoolean surface_attrib(EGLDisplay handle, EGLSurface surface, EGLint attribute,
+                          EGLint value) noexcept {
+    WindowSurface* ours = find_surface(handle, surface);
+    if (!ours) return real().SurfaceAttrib(handle, surface, attribute, value);
+    if (attribute == EGL_SWAP_BEHAVIOR) {
+        if (value != EGL_BUFFER_PRESERVED && value != EGL_BUFFER_DESTROYED) {
+            return fail(EGL_BAD_PARAMETER);
+        }
+        ours->swap_behaviour = value;
+        return succeed();
+    }
+    return real().SurfaceAttrib(handle, ours->pbuffer(), attribute, value);
+}
+
+EGLBoolean bind_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept {
+    if (find_surface(display, surface)) return fail(EGL_BAD_SURFACE);  // no pbuffer
+    return real().BindTexImage(display, surface, buffer);
+}
+
+EGLBoolean release_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept {
+    if (find_surface(display, surface)) return fail(EGL_BAD_SURFACE);
+    return real().ReleaseTexImage(display, surface, buffer);
+}
+
+EGLBoolean copy_buffers(EGLDisplay display, EGLSurface surface,
+                        EGLNativePixmapType target) noexcept {
+    return real().CopyBuffers(display, below(display, surface), target);
+}
+
+}  // namespace vdmabuf::egl

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "egl/egl.hpp"
+
+namespace vdmabuf::egl {
+
+class WindowSurface;
+
+// Null when it is none of ours.
+WindowSurface* find_surface(EGLDisplay display, EGLSurface handle) noexcept;
+
+// Its handle means nothing from now on.
+void forget_surface(WindowSurface& surface) noexcept;
+
+EGLSurface create_window_surface(EGLDisplay display, EGLConfig config, EGLNativeWindowType window,
+                                 const EGLint* attributes) noexcept;
+EGLSurface create_platform_window_surface(EGLDisplay display, EGLConfig config, void* window,
+                                          const EGLAttrib* attributes) noexcept;
+EGLSurface create_platform_window_surface_ext(EGLDisplay display, EGLConfig config, void* window,
+                                              const EGLint* attributes) noexcept;
+EGLBoolean destroy_surface(EGLDisplay display, EGLSurface surface) noexcept;
+EGLBoolean query_surface(EGLDisplay display, EGLSurface surface, EGLint attribute,
+                         EGLint* value) noexcept;
+EGLBoolean surface_attrib(EGLDisplay display, EGLSurface surface, EGLint attribute,
+                          EGLint value) noexcept;
+EGLBoolean bind_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept;
+EGLBoolean release_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept;
+EGLBoolean copy_buffers(EGLDisplay display, EGLSurface surface,
+                        EGLNativePixmapType target) noexcept;
+
+}  // namespace vdmabuf::egl

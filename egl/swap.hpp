@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "egl/egl.hpp"
+
+namespace vdmabuf::egl {
+
+EGLBoolean swap_buffers(EGLDisplay display, EGLSurface surface) noexcept;
+// Of KHR and EXT alike; rectangles from the lower left corner.
+EGLBoolean swap_buffers_with_damage(EGLDisplay display, EGLSurface surface, const EGLint* rects,
+                                    EGLint count) noexcept;
+EGLBoolean set_damage_region(EGLDisplay display, EGLSurface surface, EGLint* rects,
+                             EGLint count) noexcept;
+EGLBoolean post_sub_buffer(EGLDisplay display, EGLSurface surface, EGLint x, EGLint y, EGLint width,
+                           EGLint height) noexcept;
+EGLBoolean swap_interval(EGLDisplay display, EGLint interval) noexcept;
+
+}  // namespace vdmabuf::egl

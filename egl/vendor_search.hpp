@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// Finds the EGL vendor that really draws.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vdmabuf::egl {
+
+// ICD.library_path of a vendor's JSON (libglvnd, EGL_VENDOR_CONFIG), or nothing.
+std::string library_path_of(std::string_view json);
+
+// Libraries of vendors, in the order in which libglvnd looks: VDMABUF_EGL_VENDOR alone where it is
+// set; else those that the JSON files name, ours included.
+std::vector<std::string> vendor_libraries();
+
+}  // namespace vdmabuf::egl

@@ -18,6 +18,11 @@ bool enabled() noexcept {
         LOG_INFO("EGL: stepping aside, DISABLE_VDMABUF is set");
         return false;
     }
+    const char* way = std::getenv("VDMABUF_GL");
+    if (way && *way && std::strcmp(way, "egl") != 0) {
+        LOG_INFO("EGL: stepping aside, VDMABUF_GL is %s", way);
+        return false;
+    }
     return true;
 }
 

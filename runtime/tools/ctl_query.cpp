@@ -85,6 +85,21 @@ class Inquiry final : public consumer::ClientListener {
     bool done_ = false;
 };
 
+// ESRCH: it is not one of the streams.
+Status is_in(const BrokerState& state, std::uint64_t stream) {
+    std::string known;
+    bool found = false;
+    for (const auto& each : state.streams) {
+        found = found || each.status.stream == stream;
+        known += (known.empty() ? "" : ", ") + std::to_string(each.status.stream);
+    }
+    if (!found) {
+        return Error{ESRCH, "there is no stream " + std::to_string(stream) +
+                                "; there are: " + (known.empty() ? "none" : known)};
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<BrokerState> query_broker(const std::string& socket_path) {
@@ -97,21 +112,17 @@ Result<BrokerState> query_broker(const std::string& socket_path) {
     return state;
 }
 
+Status find_stream(const std::string& socket_path, std::uint64_t stream) {
+    auto state = query_broker(socket_path);
+    return state ? is_in(*state, stream) : Status(state.error());
+}
+
 Status close_stream(const std::string& socket_path, std::uint64_t stream) {
     auto inquiry = Inquiry::open(socket_path);
     if (!inquiry) return inquiry.error();
     auto state = (*inquiry)->ask();
     if (!state) return state.error();
-    std::string known;
-    bool found = false;
-    for (const auto& each : state->streams) {
-        found = found || each.status.stream == stream;
-        known += (known.empty() ? "" : ", ") + std::to_string(each.status.stream);
-    }
-    if (!found) {
-        return Error{ESRCH, "there is no stream " + std::to_string(stream) +
-                                "; there are: " + (known.empty() ? "none" : known)};
-    }
+    if (auto known = is_in(*state, stream); !known) return known;
     (*inquiry)->client().close_stream(stream);
     // Messages keep their order: with the answer to this one, the other has arrived.
     auto after = (*inquiry)->ask();

@@ -27,6 +27,9 @@ struct BrokerState {
 // not answer within two seconds.
 Result<BrokerState> query_broker(const std::string& socket_path);
 
+// ESRCH when there is no such stream; the text names those that there are.
+Status find_stream(const std::string& socket_path, std::uint64_t stream);
+
 // Asks the app of a stream to close its window. ESRCH when there is no such stream.
 Status close_stream(const std::string& socket_path, std::uint64_t stream);
 

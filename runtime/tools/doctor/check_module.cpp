@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include "runtime/tools/doctor/checks.hpp"
+
+namespace vdmabuf::doctor {
+namespace {
+
+// Where DKMS, a package or `make modules_install` puts it.
+std::string find_installed(const Machine& machine, const std::string& kernel) {
+    for (const char* folder : {"updates/dkms", "updates", "extra", "kernel/drivers/virtio"}) {
+        for (const char* suffix : {".ko", ".ko.xz", ".ko.zst", ".ko.gz"}) {
+            const std::string path =
+                fmt::format("/lib/modules/{}/{}/virtio_vdmabuf{}", kernel, folder, suffix);
+            if (machine.exists(path)) return path;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+void check_module(const Machine& machine, Findings& findings) {
+    const std::string kernel = machine.read("/proc/sys/kernel/osrelease").value_or("?");
+    if (machine.exists("/sys/module/virtio_vdmabuf")) {
+        // An out-of-tree module has a number of its sources, and a version where its maker set one.
+        std::string version =
+            machine.read("/sys/module/virtio_vdmabuf/version")
+                .value_or("sources " + machine.read("/sys/module/virtio_vdmabuf/srcversion")
+                                           .value_or("of an unknown version"));
+        findings.good(fmt::format("virtio_vdmabuf is loaded ({}) in Linux {}", version, kernel));
+        return;
+    }
+    if (const std::string path = find_installed(machine, kernel); !path.empty()) {
+        findings.bad(fmt::format("virtio_vdmabuf is installed ({}) but not loaded", path),
+                     "modprobe virtio_vdmabuf; if that fails, `dmesg` says why (Secure Boot wants "
+                     "a signed module)");
+        return;
+    }
+    findings.bad("virtio_vdmabuf is not installed for Linux " + kernel,
+                 fmt::format("apt install dkms linux-headers-{} and dkms install "
+                             "virtio-vdmabuf/" VDMABUF_VERSION " (kernel/README.md)",
+                             kernel));
+}
+
+}  // namespace vdmabuf::doctor

@@ -123,6 +123,7 @@ namespace vdmabuf::layer {
     X(GetDeviceGroupPresentCapabilitiesKHR)   \
     X(WaitForPresentKHR)                      \
     X(SetHdrMetadataEXT)                      \
+    X(GetSwapchainStatusKHR)                  \
     X(ReleaseSwapchainImagesEXT)              \
     VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X)  \
     VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X) \

@@ -99,6 +99,7 @@ const Entry kEntries[] = {
 #endif
     OURS(WaitForPresentKHR, present_wait),
     OURS(SetHdrMetadataEXT, hdr_metadata),
+    OURS(GetSwapchainStatusKHR, shared_presentable_image),
 #ifdef VK_KHR_present_wait2
     OURS(WaitForPresent2KHR, present_wait2),
 #endif

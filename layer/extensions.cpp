@@ -41,6 +41,19 @@ bool has_compression_control(const PhysicalDevice& physical) {
     return physical.has_extension(VK_EXT_IMAGE_COMPRESSION_CONTROL_EXTENSION_NAME);
 }
 
+// The app's commands bring the shared image into VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR: the driver has
+// to know that layout. Mesa's do (their common code lists it), though none has the extension.
+bool knows_shared_layout(const PhysicalDevice& physical) {
+    switch (physical.driver) {
+        case VK_DRIVER_ID_MESA_LLVMPIPE:
+        case VK_DRIVER_ID_MESA_RADV:
+        case VK_DRIVER_ID_INTEL_OPEN_SOURCE_MESA:
+            return true;
+        default:
+            return physical.has_extension(VK_KHR_SHARED_PRESENTABLE_IMAGE_EXTENSION_NAME);
+    }
+}
+
 struct DeviceExtension {
     Extension extension;
     VkExtensionProperties properties;
@@ -92,6 +105,9 @@ constexpr DeviceExtension kDeviceExtensions[] = {
       VK_KHR_PRESENT_MODE_FIFO_LATEST_READY_SPEC_VERSION},
      always},
 #endif
+    {Extension::shared_presentable_image,
+     {VK_KHR_SHARED_PRESENTABLE_IMAGE_EXTENSION_NAME, VK_KHR_SHARED_PRESENTABLE_IMAGE_SPEC_VERSION},
+     knows_shared_layout},
     {Extension::image_compression_control_swapchain,
      {VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_EXTENSION_NAME,
       VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_SPEC_VERSION},

@@ -22,9 +22,10 @@ class SharedImage {
     const producer::ImageInfo& layout() const { return layout_; }
 
     // What the GPU does, on a queue of `family`, before the host may read the pages. Before and
-    // after, the image is in PRESENT_SRC.
+    // after, the image is in `layout`: PRESENT_SRC, or SHARED_PRESENT, which it then has all the
+    // time.
     virtual void record_present(const Device& device, VkCommandBuffer commands,
-                                std::uint32_t family) const = 0;
+                                std::uint32_t family, VkImageLayout layout) const = 0;
     // What the CPU does then, from the present worker. Returns the bytes of pixels it copied.
     virtual std::uint64_t finish() noexcept { return 0; }
     // Another image of the app with the same layout, to be put on the same memory by bind().

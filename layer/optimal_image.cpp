@@ -37,14 +37,18 @@ VkResult create_optimal_alias(const Device& device, const ImageRequest& request,
 }
 
 void record_copy(const DeviceDispatch& down, VkCommandBuffer commands, VkImage image,
-                 VkBuffer buffer, const producer::ImageInfo& layout,
+                 VkImageLayout presented, VkBuffer buffer, const producer::ImageInfo& layout,
                  std::uint32_t bytes_per_pixel) {
+    // A shared image can be copied in its layout, which nobody may take from it.
+    const VkImageLayout copied = presented == VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR
+                                     ? presented
+                                     : VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
     VkImageMemoryBarrier barrier{};
     barrier.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER;
     barrier.srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT;
     barrier.dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
-    barrier.newLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
+    barrier.oldLayout = presented;
+    barrier.newLayout = copied;
     barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
     barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
     barrier.image = image;
@@ -56,12 +60,11 @@ void record_copy(const DeviceDispatch& down, VkCommandBuffer commands, VkImage i
     region.bufferRowLength = static_cast<std::uint32_t>(layout.planes[0].pitch / bytes_per_pixel);
     region.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
     region.imageExtent = {layout.width, layout.height, 1};
-    down.CmdCopyImageToBuffer(commands, image, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, buffer, 1,
-                              &region);
+    down.CmdCopyImageToBuffer(commands, image, copied, buffer, 1, &region);
     barrier.srcAccessMask = 0;
     barrier.dstAccessMask = 0;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
-    barrier.newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
+    barrier.oldLayout = copied;
+    barrier.newLayout = presented;
     down.CmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
                             VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 0, nullptr, 0, nullptr, 1,
                             &barrier);

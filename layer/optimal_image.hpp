@@ -13,8 +13,9 @@ VkResult create_optimal_image(const Device& device, const ImageRequest& request,
                               OwnedMemory& memory);
 VkResult create_optimal_alias(const Device& device, const ImageRequest& request,
                               const VkAllocationCallbacks* allocator, VkImage* out);
-// Copies an image in PRESENT_SRC, which it stays in, to a buffer where `layout` says.
+// Copies an image in layout `presented`, which it stays in, to a buffer where `layout` says.
 void record_copy(const DeviceDispatch& down, VkCommandBuffer commands, VkImage image,
-                 VkBuffer buffer, const producer::ImageInfo& layout, std::uint32_t bytes_per_pixel);
+                 VkImageLayout presented, VkBuffer buffer, const producer::ImageInfo& layout,
+                 std::uint32_t bytes_per_pixel);
 
 }  // namespace vdmabuf::layer

@@ -4,11 +4,11 @@
 namespace vdmabuf::layer {
 namespace {
 
-VkImageMemoryBarrier image_barrier(VkImage image) {
+VkImageMemoryBarrier image_barrier(VkImage image, VkImageLayout layout) {
     VkImageMemoryBarrier barrier{};
     barrier.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
-    barrier.newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
+    barrier.oldLayout = layout;
+    barrier.newLayout = layout;
     barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
     barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
     barrier.image = image;
@@ -36,10 +36,11 @@ void record(const DeviceDispatch& down, VkCommandBuffer commands, VkPipelineStag
 
 }  // namespace
 
-void image_to_host(const DeviceDispatch& down, VkCommandBuffer commands, VkImage image) {
+void image_to_host(const DeviceDispatch& down, VkCommandBuffer commands, VkImage image,
+                   VkImageLayout layout) {
     // No change of layout: a linear image is read as it lies, and the app gets it back as it gave
     // it.
-    VkImageMemoryBarrier barrier = image_barrier(image);
+    VkImageMemoryBarrier barrier = image_barrier(image, layout);
     barrier.srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT;
     barrier.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
     record(down, commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_HOST_BIT, nullptr,
@@ -54,22 +55,22 @@ void buffer_to_host(const DeviceDispatch& down, VkCommandBuffer commands, VkBuff
 }
 
 void image_to_foreign(const Device& device, VkCommandBuffer commands, VkImage image,
-                      std::uint32_t family, VkSharingMode sharing) {
+                      std::uint32_t family, VkSharingMode sharing, VkImageLayout layout) {
     const DeviceDispatch& down = device.down();
-    if (!device.abilities().foreign_queue) {
-        image_to_host(down, commands, image);
+    if (!device.abilities().foreign_queue || layout == VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR) {
+        image_to_host(down, commands, image, layout);
         return;
     }
     // Of what families share, none is the owner.
     if (sharing == VK_SHARING_MODE_CONCURRENT) family = VK_QUEUE_FAMILY_IGNORED;
-    VkImageMemoryBarrier away = image_barrier(image);
+    VkImageMemoryBarrier away = image_barrier(image, layout);
     away.srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT;
     away.newLayout = VK_IMAGE_LAYOUT_GENERAL;
     away.srcQueueFamilyIndex = family;
     away.dstQueueFamilyIndex = VK_QUEUE_FAMILY_FOREIGN_EXT;
     record(down, commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
            nullptr, &away);
-    VkImageMemoryBarrier back = image_barrier(image);
+    VkImageMemoryBarrier back = image_barrier(image, layout);
     back.oldLayout = VK_IMAGE_LAYOUT_GENERAL;
     back.srcQueueFamilyIndex = VK_QUEUE_FAMILY_FOREIGN_EXT;
     back.dstQueueFamilyIndex = family;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "layer/physical_device.hpp"
+
 namespace vdmabuf::layer {
 namespace {
 
@@ -14,20 +16,34 @@ constexpr VkPresentModeKHR kModes[] = {
 #ifdef VK_EXT_present_mode_fifo_latest_ready
     VK_PRESENT_MODE_FIFO_LATEST_READY_EXT,
 #endif
+    VK_PRESENT_MODE_SHARED_DEMAND_REFRESH_KHR,
+    VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR,
 };
+constexpr std::size_t kSharedModes = 2;  // the last ones
 
 }  // namespace
 
-std::span<const VkPresentModeKHR> present_modes() {
-    return kModes;
+std::span<const VkPresentModeKHR> present_modes(const PhysicalDevice& physical) {
+    const bool shared = has(physical.served, Extension::shared_presentable_image);
+    return std::span(kModes).first(std::size(kModes) - (shared ? 0 : kSharedModes));
 }
 
-std::span<const VkPresentModeKHR> modes_without_surface() {
-    return std::span(kModes).first(1);
+std::vector<VkPresentModeKHR> modes_without_surface(const PhysicalDevice& physical) {
+    std::vector<VkPresentModeKHR> modes;
+    for (const VkPresentModeKHR mode : present_modes(physical)) {
+        if (mode == VK_PRESENT_MODE_FIFO_KHR || is_shared_mode(mode)) modes.push_back(mode);
+    }
+    return modes;
 }
 
-bool is_present_mode(VkPresentModeKHR mode) {
-    return std::find(std::begin(kModes), std::end(kModes), mode) != std::end(kModes);
+bool is_present_mode(const PhysicalDevice& physical, VkPresentModeKHR mode) {
+    const auto modes = present_modes(physical);
+    return std::find(modes.begin(), modes.end(), mode) != modes.end();
+}
+
+bool is_shared_mode(VkPresentModeKHR mode) {
+    return mode == VK_PRESENT_MODE_SHARED_DEMAND_REFRESH_KHR ||
+           mode == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
 }
 
 stream::PresentMode wire_mode(VkPresentModeKHR mode) {
@@ -42,9 +58,11 @@ stream::PresentMode wire_mode(VkPresentModeKHR mode) {
     }
 }
 
-std::span<const VkPresentModeKHR> compatible_modes(VkPresentModeKHR mode) {
-    if (!is_present_mode(mode)) return {};
-    return kModes;
+std::span<const VkPresentModeKHR> compatible_modes(const PhysicalDevice& physical,
+                                                   VkPresentModeKHR mode) {
+    if (!is_present_mode(physical, mode)) return {};
+    if (is_shared_mode(mode)) return std::span(kModes).last(kSharedModes);
+    return std::span(kModes).first(std::size(kModes) - kSharedModes);
 }
 
 }  // namespace vdmabuf::layer

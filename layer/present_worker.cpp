@@ -12,16 +12,19 @@ namespace {
 
 constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
 constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
+constexpr std::uint64_t kRefreshNs = kNsPerSecond / 60;
 
 }  // namespace
 
 PresentWorker::PresentWorker(const Device& device, producer::Stream* stream,
-                             std::vector<Target> targets, Owner& owner, PresentLog& log)
+                             std::vector<Target> targets, Owner& owner, PresentLog& log,
+                             bool at_once)
     : device_(device),
       stream_(stream),
       targets_(std::move(targets)),
       owner_(owner),
       log_(log),
+      at_once_(at_once),
       jobs_(targets_.size()) {}
 
 void PresentWorker::start() {
@@ -50,11 +53,25 @@ bool PresentWorker::stop() noexcept {
 void PresentWorker::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        work_.wait(lock, [this] { return jobs_.count() > 0 || stopping_; });
+        const auto ready = [this] { return jobs_.count() > 0 || stopping_; };
+        if (!refreshes_) {
+            work_.wait(lock, ready);
+        } else if (!work_.wait_for(lock,
+                                   std::chrono::nanoseconds(next_refresh_ns_ -
+                                                            std::min(now_ns(), next_refresh_ns_)),
+                                   ready)) {
+            lock.unlock();
+            refreshes_ = owner_.refresh();
+            next_refresh_ns_ = now_ns() + kRefreshNs;
+            lock.lock();
+            continue;
+        }
         if (jobs_.count() == 0) return;
         const PresentJob job = jobs_.pop();
         lock.unlock();
         hand_over(job);
+        if (job.again && !refreshes_) next_refresh_ns_ = now_ns() + kRefreshNs;
+        refreshes_ = job.again;
         lock.lock();
         if (stuck_.load()) return;
     }
@@ -96,6 +113,7 @@ void PresentWorker::hand_over(const PresentJob& job) {
     frame.cpu_copied_bytes = target.shared->finish();
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
     log_.handed_over(job.id, stream_->present(frame));
+    if (at_once_) owner_.free_image(job.index);
 }
 
 // With nobody to look, an image is "shown" until the next one comes, as on a screen of 60 Hz.
@@ -107,8 +125,12 @@ void PresentWorker::pace_unseen(const PresentJob& job) {
         work_.wait_for(lock, std::chrono::nanoseconds(unseen_next_ns_ - now),
                        [this] { return stopping_; });
     }
-    if (unseen_shown_ != UINT32_MAX) owner_.free_image(unseen_shown_);
-    unseen_shown_ = job.index;
+    if (at_once_) {
+        owner_.free_image(job.index);
+    } else {
+        if (unseen_shown_ != UINT32_MAX) owner_.free_image(unseen_shown_);
+        unseen_shown_ = job.index;
+    }
     log_.finished(job.id);
 }
 

@@ -33,6 +33,7 @@ struct PresentJob {
     stream::PresentMode mode = stream::PresentMode::fifo;
     std::uint64_t id = 0;  // VK_KHR_present_id; 0: none
     Damage damage;
+    bool again = false;  // and from then on as often as a screen is refreshed
 };
 
 class PresentWorker {
@@ -42,6 +43,8 @@ class PresentWorker {
         // The image may be rendered to again.
         virtual void free_image(std::uint32_t index) noexcept = 0;
         virtual void device_lost() noexcept = 0;
+        // Pushes a job like the last one. False: no more of them.
+        virtual bool refresh() noexcept = 0;
 
       protected:
         ~Owner() = default;
@@ -53,9 +56,10 @@ class PresentWorker {
         std::uint32_t slot = 0;  // of the stream
     };
 
-    // `stream` is null when nobody sees the frames.
+    // `stream` is null when nobody sees the frames. `at_once`: what is handed over is free, and the
+    // host need not let go of it.
     PresentWorker(const Device& device, producer::Stream* stream, std::vector<Target> targets,
-                  Owner& owner, PresentLog& log);
+                  Owner& owner, PresentLog& log, bool at_once = false);
     ~PresentWorker() { (void)stop(); }
     PresentWorker(const PresentWorker&) = delete;
     PresentWorker& operator=(const PresentWorker&) = delete;
@@ -78,6 +82,7 @@ class PresentWorker {
     const std::vector<Target> targets_;
     Owner& owner_;
     PresentLog& log_;
+    const bool at_once_;
 
     // Held for a few instructions.
     std::mutex mutex_;
@@ -90,6 +95,8 @@ class PresentWorker {
     // Of the thread alone.
     std::uint32_t unseen_shown_ = UINT32_MAX;
     std::uint64_t unseen_next_ns_ = 0;
+    bool refreshes_ = false;
+    std::uint64_t next_refresh_ns_ = 0;
 
     window::Thread thread_;
 };

@@ -82,7 +82,7 @@ VkResult record(const Device& device, std::uint32_t family, Objects& made) {
     result = down.BeginCommandBuffer(made.commands, &begin);
     if (result != VK_SUCCESS) return result;
     made.pattern.record(down, made.commands);
-    made.shared->record_present(device, made.commands, family);
+    made.shared->record_present(device, made.commands, family, VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
     if (made.reimported) made.reimported->record(device, made.commands, family);
     return down.EndCommandBuffer(made.commands);
 }

@@ -17,8 +17,8 @@ class CpuCopyImage final : public SharedImage {
   public:
     VkResult init(const Device& device, const ImageRequest& request,
                   producer::Connection& connection);
-    void record_present(const Device& device, VkCommandBuffer commands,
-                        std::uint32_t family) const override;
+    void record_present(const Device& device, VkCommandBuffer commands, std::uint32_t family,
+                        VkImageLayout layout) const override;
     std::uint64_t finish() noexcept override;
     VkResult create_alias(const Device& device, const ImageRequest& request,
                           const VkAllocationCallbacks* allocator, VkImage* out) const override {
@@ -78,9 +78,10 @@ VkResult CpuCopyImage::init_staging(const Device& device) {
     return result;
 }
 
-void CpuCopyImage::record_present(const Device& device, VkCommandBuffer commands,
-                                  std::uint32_t) const {
-    record_copy(device.down(), commands, image(), staging_.get(), layout_, bytes_per_pixel_);
+void CpuCopyImage::record_present(const Device& device, VkCommandBuffer commands, std::uint32_t,
+                                  VkImageLayout layout) const {
+    record_copy(device.down(), commands, image(), layout, staging_.get(), layout_,
+                bytes_per_pixel_);
     buffer_to_host(device.down(), commands, staging_.get());
 }
 

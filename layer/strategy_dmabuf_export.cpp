@@ -46,9 +46,9 @@ class DmabufExportImage final : public SharedImage {
     VkResult init(const Device& device, const ImageRequest& request,
                   producer::Connection& connection);
 
-    void record_present(const Device& device, VkCommandBuffer commands,
-                        std::uint32_t family) const override {
-        image_to_foreign(device, commands, image(), family, sharing_);
+    void record_present(const Device& device, VkCommandBuffer commands, std::uint32_t family,
+                        VkImageLayout layout) const override {
+        image_to_foreign(device, commands, image(), family, sharing_, layout);
     }
 
     VkResult create_alias(const Device& device, const ImageRequest& request,

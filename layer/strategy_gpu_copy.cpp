@@ -41,9 +41,10 @@ class GpuCopyImage final : public SharedImage {
     VkResult init(const Device& device, const ImageRequest& request,
                   producer::Connection& connection);
 
-    void record_present(const Device& device, VkCommandBuffer commands,
-                        std::uint32_t family) const override {
-        record_copy(device.down(), commands, image(), copy_.get(), layout_, bytes_per_pixel_);
+    void record_present(const Device& device, VkCommandBuffer commands, std::uint32_t family,
+                        VkImageLayout layout) const override {
+        record_copy(device.down(), commands, image(), layout, copy_.get(), layout_,
+                    bytes_per_pixel_);
         if (foreign_) {
             buffer_to_foreign(device, commands, copy_.get(), family);
         } else {

@@ -27,9 +27,9 @@ class HostPointerImage final : public SharedImage {
         return bind(device, image());
     }
 
-    void record_present(const Device& device, VkCommandBuffer commands,
-                        std::uint32_t) const override {
-        image_to_host(device.down(), commands, image());
+    void record_present(const Device& device, VkCommandBuffer commands, std::uint32_t,
+                        VkImageLayout layout) const override {
+        image_to_host(device.down(), commands, image(), layout);
     }
 
     VkResult create_alias(const Device& device, const ImageRequest& request,

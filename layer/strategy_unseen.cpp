@@ -11,7 +11,8 @@ class UnseenImage final : public SharedImage {
     VkResult init(const Device& device, const ImageRequest& request) {
         return create_optimal_image(device, request, image_, memory_);
     }
-    void record_present(const Device&, VkCommandBuffer, std::uint32_t) const override {}
+    void record_present(const Device&, VkCommandBuffer, std::uint32_t,
+                        VkImageLayout) const override {}
     VkResult create_alias(const Device& device, const ImageRequest& request,
                           const VkAllocationCallbacks* allocator, VkImage* out) const override {
         return create_optimal_alias(device, request, allocator, out);

@@ -17,15 +17,22 @@ Structure& as(VkBaseOutStructure* structure) {
 
 // As far as there is room; too little of it is no error here
 // (VkSurfacePresentModeCompatibilityEXT).
-void fill(VkSurfacePresentModeCompatibilityEXT& out, VkPresentModeKHR mode) {
-    const auto modes = compatible_modes(mode);
+void fill(VkSurfacePresentModeCompatibilityEXT& out, const PhysicalDevice& physical,
+          VkPresentModeKHR mode) {
+    const auto modes = compatible_modes(physical, mode);
     const auto total = static_cast<std::uint32_t>(modes.size());
     if (!out.pPresentModes) {
         out.presentModeCount = total;
         return;
     }
     out.presentModeCount = std::min(out.presentModeCount, total);
-    std::copy_n(modes.begin(), out.presentModeCount, out.pPresentModes);
+    // The one that was asked about first: a list that is cut short has it, too.
+    std::uint32_t written = 0;
+    if (out.presentModeCount > 0) out.pPresentModes[written++] = mode;
+    for (const VkPresentModeKHR other : modes) {
+        if (written == out.presentModeCount) break;
+        if (other != mode) out.pPresentModes[written++] = other;
+    }
 }
 
 // A swapchain may have any size that an image can have: it is scaled to the window's.
@@ -41,20 +48,24 @@ void fill(VkSurfacePresentScalingCapabilitiesEXT& out, const PhysicalDevice& phy
 }  // namespace
 
 void fill_chain(const PhysicalDevice& physical, const void* info_chain, void* chain,
-                VkSurfaceCapabilitiesKHR&) {
+                VkSurfaceCapabilitiesKHR& plain) {
     const auto* named = find_in_chain<VkSurfacePresentModeEXT>(
         info_chain, VK_STRUCTURE_TYPE_SURFACE_PRESENT_MODE_EXT);
     const VkPresentModeKHR mode = named ? named->presentMode : VK_PRESENT_MODE_FIFO_KHR;
+    // The image that is shared is the only one.
+    if (named && is_shared_mode(mode)) plain.minImageCount = plain.maxImageCount = 1;
+    const bool shares = has(physical.served, Extension::shared_presentable_image);
     for (auto* at = static_cast<VkBaseOutStructure*>(chain); at; at = at->pNext) {
         switch (static_cast<int>(at->sType)) {
             case VK_STRUCTURE_TYPE_SURFACE_PROTECTED_CAPABILITIES_KHR:
                 as<VkSurfaceProtectedCapabilitiesKHR>(at).supportsProtected = VK_FALSE;
                 break;
             case VK_STRUCTURE_TYPE_SHARED_PRESENT_SURFACE_CAPABILITIES_KHR:
-                as<VkSharedPresentSurfaceCapabilitiesKHR>(at).sharedPresentSupportedUsageFlags = 0;
+                as<VkSharedPresentSurfaceCapabilitiesKHR>(at).sharedPresentSupportedUsageFlags =
+                    shares ? physical.usage : 0;
                 break;
             case VK_STRUCTURE_TYPE_SURFACE_PRESENT_MODE_COMPATIBILITY_EXT:
-                fill(as<VkSurfacePresentModeCompatibilityEXT>(at), mode);
+                fill(as<VkSurfacePresentModeCompatibilityEXT>(at), physical, mode);
                 break;
             case VK_STRUCTURE_TYPE_SURFACE_PRESENT_SCALING_CAPABILITIES_EXT:
                 fill(as<VkSurfacePresentScalingCapabilitiesEXT>(at), physical);

@@ -165,7 +165,9 @@ GetPhysicalDeviceSurfacePresentModesKHR(VkPhysicalDevice device, VkSurfaceKHR ha
             return instance.down().GetPhysicalDeviceSurfacePresentModesKHR(device, handle, count,
                                                                            modes);
         }
-        return return_array(handle ? present_modes() : modes_without_surface(), count, modes);
+        const PhysicalDevice& physical = instance.physical(device);
+        if (!handle) return return_array(modes_without_surface(physical), count, modes);
+        return return_array(present_modes(physical), count, modes);
     });
 }
 

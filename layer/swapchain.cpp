@@ -20,6 +20,8 @@ namespace vdmabuf::layer {
 namespace {
 
 constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
+// Presents of a shared image that the GPU may be behind.
+constexpr std::uint32_t kSharedTurns = 4;
 
 constexpr VkSwapchainCreateFlagsKHR kKnownFlags =
     VK_SWAPCHAIN_CREATE_MUTABLE_FORMAT_BIT_KHR |
@@ -32,11 +34,11 @@ constexpr VkSwapchainCreateFlagsKHR kKnownFlags =
 
 // The modes that the app wants to change to (VkSwapchainPresentModesCreateInfoEXT) are all
 // possible.
-bool modes_are_compatible(const VkSwapchainCreateInfoKHR& info) {
+bool modes_are_compatible(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical) {
     const auto* wanted = find_in_chain<VkSwapchainPresentModesCreateInfoEXT>(
         info.pNext, VK_STRUCTURE_TYPE_SWAPCHAIN_PRESENT_MODES_CREATE_INFO_EXT);
     if (!wanted) return true;
-    const auto possible = compatible_modes(info.presentMode);
+    const auto possible = compatible_modes(physical, info.presentMode);
     return std::all_of(wanted->pPresentModes, wanted->pPresentModes + wanted->presentModeCount,
                        [&](VkPresentModeKHR mode) {
                            return std::find(possible.begin(), possible.end(), mode) !=
@@ -60,8 +62,8 @@ const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& 
     if (info.minImageCount > kMaxImages) return "number of images";
     if (info.imageArrayLayers != 1) return "array layers";
     if (info.imageUsage == 0) return "image usage";
-    if (!is_present_mode(info.presentMode)) return "present mode";
-    if (!modes_are_compatible(info)) return "present modes to change to";
+    if (!is_present_mode(physical, info.presentMode)) return "present mode";
+    if (!modes_are_compatible(info, physical)) return "present modes to change to";
     if (info.preTransform != VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR) return "transform";
     if ((info.flags & ~kKnownFlags) != 0) return "flags";
     return nullptr;
@@ -115,6 +117,7 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
     extent_ = info.imageExtent;
     mode_ = info.presentMode;
+    shares_image_ = is_shared_mode(mode_);
     request_ = request_of(info);
     if (surface_->connection()) {
         // Scaled to the window: its size is the stream's.
@@ -125,11 +128,15 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
         // The version first: a change in between is noticed later.
         formats_version_ = surface_->connection()->formats_version();
-        request_.modifiers =
-            modifiers_of(request_.format.fourcc, surface_->connection()->formats());
+        // What is compressed is resolved by taking it from the app, which keeps a shared image.
+        if (!shares_image_) {
+            request_.modifiers =
+                modifiers_of(request_.format.fourcc, surface_->connection()->formats());
+        }
         stream_->set_hdr({});  // what an older swapchain had was its own
     }
-    const std::uint32_t count = std::max(info.minImageCount, kMinImages);
+    const std::uint32_t count =
+        shares_image_ ? kSharedTurns : std::max(info.minImageCount, kMinImages);
     const VkResult result = choose_strategy(count);
     if (result != VK_SUCCESS) return result;
     free_ = Ring<std::uint32_t>(count);
@@ -140,11 +147,11 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     }
     log_.emplace(count);
     worker_.emplace(device_, stream_, std::move(targets), static_cast<PresentWorker::Owner&>(*this),
-                    *log_);
+                    *log_, shares_image_);
     if (sync_ == PresentSync::worker) worker_->start();
     surface_->add(this);
-    LOG_INFO("swapchain: %u images of %ux%u, strategy %s, %s", count, extent_.width, extent_.height,
-             strategy_->name(), sync_ == PresentSync::fence ? "fences" : "worker");
+    LOG_INFO("swapchain: %zu images of %ux%u, strategy %s, %s", handles_.size(), extent_.width,
+             extent_.height, strategy_->name(), sync_ == PresentSync::fence ? "fences" : "worker");
     return VK_SUCCESS;
 }
 
@@ -179,14 +186,22 @@ VkResult Swapchain::create_images(std::uint32_t count) {
     sync_ = present_sync({device_.physical().type, device_.abilities().exports_sync_fd,
                           stream_ != nullptr, strategy_->needs_cpu()},
                          std::getenv("VDMABUF_SYNC"));
+    // Whether a shared image may be shown is told by the worker alone.
+    if (shares_image_) sync_ = PresentSync::worker;
     images_.resize(count);
-    handles_.resize(count);
+    handles_.resize(shares_image_ ? 1 : count);
     for (std::uint32_t i = 0; i < count; ++i) {
-        VkResult result =
-            strategy_->create(device_, request_, surface_->connection().get(), images_[i].shared);
+        VkResult result = VK_SUCCESS;
+        if (i < handles_.size()) {
+            std::unique_ptr<SharedImage> made;
+            result = strategy_->create(device_, request_, surface_->connection().get(), made);
+            if (result == VK_SUCCESS) handles_[i] = made->image();
+            images_[i].shared = std::move(made);
+        } else {
+            images_[i].shared = images_.front().shared;
+        }
         if (result == VK_SUCCESS) result = create_sync(images_[i]);
         if (result != VK_SUCCESS) return result;
-        handles_[i] = images_[i].shared->image();
     }
     modifier_ = ModifierWatch(request_.format.fourcc, images_.front().shared->layout().modifier,
                               formats_version_);
@@ -211,11 +226,15 @@ VkResult Swapchain::create_sync(Image& image) {
     return result;
 }
 
-void Swapchain::forget_images() {
-    if (announced_) {
-        for (const Image& image : images_) stream_->remove_image(image.slot);
+void Swapchain::withdraw_images() {
+    for (std::size_t i = 0; announced_ && i < handles_.size(); ++i) {
+        stream_->remove_image(images_[i].slot);
     }
     announced_ = false;
+}
+
+void Swapchain::forget_images() {
+    withdraw_images();
     images_.clear();
     pools_.clear();
 }
@@ -249,7 +268,9 @@ VkResult Swapchain::record_commands() {
             begin.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
             result = down.BeginCommandBuffer(commands[i], &begin);
             if (result != VK_SUCCESS) return result;
-            images_[i].shared->record_present(device_, commands[i], family);
+            images_[i].shared->record_present(device_, commands[i], family,
+                                              shares_image_ ? VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR
+                                                            : VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
             result = down.EndCommandBuffer(commands[i]);
             if (result != VK_SUCCESS) return result;
             images_[i].commands.push_back(commands[i]);
@@ -260,17 +281,18 @@ VkResult Swapchain::record_commands() {
 
 VkResult Swapchain::announce() {
     if (!stream_) return VK_SUCCESS;
-    auto slots = stream_->reserve_slots(static_cast<std::uint32_t>(images_.size()));
+    auto slots = stream_->reserve_slots(static_cast<std::uint32_t>(handles_.size()));
     if (!slots) {
         LOG_WARNING("swapchain refused: %s", slots.error().text.c_str());
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     }
     for (std::size_t i = 0; i < images_.size(); ++i) {
-        images_[i].slot = (*slots)[i];
+        images_[i].slot = (*slots)[shares_image_ ? 0 : i];
         index_of_slot_[images_[i].slot] = static_cast<std::uint8_t>(i);
     }
     announced_ = true;
-    for (Image& image : images_) {
+    for (std::size_t i = 0; i < handles_.size(); ++i) {
+        const Image& image = images_[i];
         producer::ImageInfo layout = image.shared->layout();
         layout.scaling = scaling_;
         const Status status = stream_->set_image(image.slot, layout, image.shared->buffer(), this);
@@ -292,9 +314,7 @@ Swapchain::~Swapchain() {
         // Objects that the GPU may still use are left to it: a leak, in place of a crash.
         LOG_ERROR("the GPU did not finish a present within %llu s",
                   static_cast<unsigned long long>(kGpuStopNs / kNsPerSecond));
-        if (announced_) {
-            for (const Image& image : images_) stream_->remove_image(image.slot);
-        }
+        withdraw_images();
         (void)new (std::nothrow) std::vector<Image>(std::move(images_));
         (void)new (std::nothrow) std::vector<OwnedCommandPool>(std::move(pools_));
         return;
@@ -307,7 +327,7 @@ VkResult Swapchain::create_alias(const VkAllocationCallbacks* allocator, VkImage
 }
 
 VkResult Swapchain::bind_alias(VkImage image, std::uint32_t index) const {
-    if (index >= images_.size()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    if (index >= handles_.size()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     return images_[index].shared->bind(device_, image);
 }
 
@@ -354,20 +374,38 @@ bool Swapchain::suboptimal() const noexcept {
     return extent && (extent->width != extent_.width || extent->height != extent_.height);
 }
 
+VkResult Swapchain::state() const noexcept {
+    if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
+    if (failure_ != VK_SUCCESS) return failure_;
+    return retired_ ? VK_ERROR_OUT_OF_DATE_KHR : VK_SUCCESS;
+}
+
+VkResult Swapchain::status() {
+    if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
+    const bool changed = suboptimal();
+    const std::lock_guard lock(mutex_);
+    const VkResult bad = state();
+    return bad != VK_SUCCESS ? bad : changed ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
 VkResult Swapchain::take(std::uint64_t timeout_ns, std::uint32_t& index) {
     using Clock = std::chrono::steady_clock;
     if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     const bool changed = suboptimal();
     std::unique_lock lock(mutex_);
+    if (shares_image_) {
+        // The app's from the first time on, beside the host's: asking again changes nothing.
+        index = 0;
+        const VkResult bad = state();
+        return bad != VK_SUCCESS ? bad : changed ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+    }
     // Beyond ten years it is for ever: the sum must not overflow.
     const bool for_ever = timeout_ns > 10ull * 365 * 24 * 3600 * kNsPerSecond;
     const auto deadline = Clock::now() + std::chrono::nanoseconds(for_ever ? 0 : timeout_ns);
     const VkResult too_late = timeout_ns == 0 ? VK_NOT_READY : VK_TIMEOUT;
     bool late = timeout_ns == 0;
     for (;;) {
-        if (surface_->lost()) return VK_ERROR_SURFACE_LOST_KHR;
-        if (failure_ != VK_SUCCESS) return failure_;
-        if (retired_) return VK_ERROR_OUT_OF_DATE_KHR;
+        if (const VkResult bad = state(); bad != VK_SUCCESS) return bad;
         if (free_.count() > 0) break;
         if (late) return too_late;
         // The app has them all: nobody could ever end this wait.
@@ -413,6 +451,7 @@ VkResult Swapchain::wait_for_gpu(Image& image, std::uint64_t deadline_ns) {
 }
 
 void Swapchain::give_back(std::uint32_t index) {
+    if (shares_image_) return;
     const std::lock_guard lock(mutex_);
     --acquired_;
     images_[index].state = State::free;
@@ -429,17 +468,18 @@ VkCommandBuffer Swapchain::commands_for(const Image& image, std::uint32_t family
 
 VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& waits) {
     const std::uint32_t index = what.index;
-    if (index >= images_.size()) return VK_ERROR_OUT_OF_DATE_KHR;  // an app's error
+    if (index >= handles_.size()) return VK_ERROR_OUT_OF_DATE_KHR;  // an app's error
+    if (what.mode && is_present_mode(device_.physical(), *what.mode) &&
+        is_shared_mode(*what.mode) == shares_image_) {
+        mode_ = *what.mode;
+    }
+    if (shares_image_) return present_shared(queue, what, waits);
     Image& image = images_[index];
-    if (what.mode && is_present_mode(*what.mode)) mode_ = *what.mode;
     const PresentJob job{index, now_ns(), wire_mode(mode_), what.id, what.damage};
     {
         const std::lock_guard lock(mutex_);
         if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
-        const VkResult bad = surface_->lost()         ? VK_ERROR_SURFACE_LOST_KHR
-                             : failure_ != VK_SUCCESS ? failure_
-                             : retired_               ? VK_ERROR_OUT_OF_DATE_KHR
-                                                      : VK_SUCCESS;
+        const VkResult bad = state();
         if (bad != VK_SUCCESS) {
             // The image is no longer the app's, whatever comes of the present.
             --acquired_;
@@ -466,6 +506,66 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
     surface_->presented(extent_);
     if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+// The image stays with the app and with the host: all that goes is word that it has changed. What
+// the host shows may be torn by what the app draws meanwhile, as the extension has it.
+VkResult Swapchain::present_shared(Queue& queue, const Present& what, PresentWaits& waits) {
+    std::uint32_t turn = 0;
+    {
+        std::unique_lock lock(mutex_);
+        VkResult bad = state();
+        if (bad == VK_SUCCESS && free_.count() == 0) {
+            // So far is the GPU behind: that must not grow without end.
+            (void)image_free_.wait_for(lock, std::chrono::nanoseconds(kGpuStopNs), [&] {
+                bad = state();
+                return bad != VK_SUCCESS || free_.count() > 0;
+            });
+        }
+        if (bad != VK_SUCCESS) return bad;
+        if (free_.count() == 0) return VK_ERROR_DEVICE_LOST;
+        turn = free_.pop();
+        images_[turn].state = State::presented;
+    }
+    const bool again = mode_ == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
+    refresh_queue_.store(again ? &queue : nullptr, std::memory_order_release);
+    const PresentJob job{turn, now_ns(), wire_mode(mode_), what.id, {}, again};
+    const VkResult result = send_shared(queue, job, waits);
+    if (result != VK_SUCCESS) return result;
+    surface_->presented(extent_);
+    return status();
+}
+
+VkResult Swapchain::send_shared(Queue& queue, const PresentJob& job, PresentWaits& waits) {
+    const Image& image = images_[job.index];
+    const VkResult result =
+        submit(device_, queue,
+               {commands_for(image, queue.family), image.fence.get(), VK_NULL_HANDLE}, waits);
+    if (result != VK_SUCCESS) {
+        free_image(job.index);
+        return result;
+    }
+    log_->presented(job.id);
+    worker_->push(job);
+    return VK_SUCCESS;
+}
+
+// From the worker, with VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR: what the app has drawn
+// since. False: not any more.
+bool Swapchain::refresh() noexcept {
+    Queue* queue = refresh_queue_.load(std::memory_order_acquire);
+    if (!queue || !stream_) return false;
+    std::uint32_t turn = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (state() != VK_SUCCESS) return false;
+        if (free_.count() == 0) return true;
+        turn = free_.pop();
+        images_[turn].state = State::presented;
+    }
+    PresentWaits none;
+    const PresentJob job{turn, now_ns(), stream::PresentMode::mailbox, 0, {}, true};
+    return send_shared(*queue, job, none) == VK_SUCCESS;
 }
 
 void Swapchain::hand_over_with_fence(const PresentJob& job) {
@@ -543,7 +643,7 @@ void Swapchain::free_image(std::uint32_t index) noexcept {
 // A host that has gone tells nothing but this, of what it was to show.
 void Swapchain::on_release(std::uint32_t slot, std::uint64_t serial) {
     log_->shown(serial);
-    if (slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
+    if (!shares_image_ && slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
 }
 
 void Swapchain::on_presented(const stream::Presented& message) {

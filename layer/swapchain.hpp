@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -54,6 +55,8 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
 
     // No more images for the app; those that it has it may still present, in vain.
     void retire();
+    // VK_KHR_shared_presentable_image.
+    VkResult status();
     // Images that the app has and will not present.
     VkResult release(std::span<const std::uint32_t> indices);
 
@@ -92,8 +95,10 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
 
   private:
     enum class State { free, acquired, presented };
+    // Of a swapchain that shares its image with the host, what one of several presents that are on
+    // their way to the host needs: they all have the same image and slot.
     struct Image {
-        std::unique_ptr<SharedImage> shared;
+        std::shared_ptr<SharedImage> shared;
         OwnedFence fence;      // of the submit at present; reset by the worker, or by take()
         bool pending = false;  // the fence is for take() to wait for
         OwnedSemaphore done;   // of the same submit, to be exported as a SYNC_FD
@@ -110,6 +115,10 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     VkResult record_commands();
     VkResult announce();
     void forget_images();
+    void withdraw_images();
+    VkResult present_shared(Queue& queue, const Present& what, PresentWaits& waits);
+    VkResult send_shared(Queue& queue, const PresentJob& job, PresentWaits& waits);
+    VkResult state() const noexcept;  // with mutex_ held: why no image is to be had or presented
     VkCommandBuffer commands_for(const Image& image, std::uint32_t family) const;
     VkResult wait_for_gpu(Image& image, std::uint64_t deadline_ns);
     bool wait_for_all(std::uint64_t deadline_ns);
@@ -118,12 +127,15 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
 
     void free_image(std::uint32_t index) noexcept override;
     void device_lost() noexcept override;
+    bool refresh() noexcept override;
 
     Device& device_;
     const std::shared_ptr<Surface> surface_;
     producer::Stream* stream_ = nullptr;  // the surface's; null: nobody sees it
     VkExtent2D extent_{};
     VkPresentModeKHR mode_ = VK_PRESENT_MODE_FIFO_KHR;  // of the last present
+    bool shares_image_ = false;                         // VK_KHR_shared_presentable_image
+    std::atomic<Queue*> refresh_queue_{nullptr};        // of the last present
     stream::Scaling scaling_;
     ImageRequest request_;
     std::uint64_t formats_version_ = 0;  // as of which the host was asked
@@ -160,6 +172,8 @@ VKAPI_ATTR void VKAPI_CALL DestroySwapchainKHR(VkDevice device, VkSwapchainKHR s
 VKAPI_ATTR VkResult VKAPI_CALL GetSwapchainImagesKHR(VkDevice device, VkSwapchainKHR swapchain,
                                                      std::uint32_t* count,
                                                      VkImage* images) noexcept;
+VKAPI_ATTR VkResult VKAPI_CALL GetSwapchainStatusKHR(VkDevice device,
+                                                     VkSwapchainKHR swapchain) noexcept;
 VKAPI_ATTR VkResult VKAPI_CALL AcquireNextImageKHR(VkDevice device, VkSwapchainKHR swapchain,
                                                    std::uint64_t timeout, VkSemaphore semaphore,
                                                    VkFence fence, std::uint32_t* index) noexcept;

@@ -49,4 +49,14 @@ VKAPI_ATTR VkResult VKAPI_CALL GetSwapchainImagesKHR(VkDevice handle, VkSwapchai
     return device.down().GetSwapchainImagesKHR(handle, swapchain, count, images);
 }
 
+VKAPI_ATTR VkResult VKAPI_CALL GetSwapchainStatusKHR(VkDevice handle,
+                                                     VkSwapchainKHR swapchain) noexcept {
+    return guarded([&] {
+        const Device& device = *Device::of(handle);
+        if (Swapchain* ours = device.swapchain(swapchain)) return ours->status();
+        if (!device.down().GetSwapchainStatusKHR) return VK_ERROR_EXTENSION_NOT_PRESENT;
+        return device.down().GetSwapchainStatusKHR(handle, swapchain);
+    });
+}
+
 }  // namespace vdmabuf::layer

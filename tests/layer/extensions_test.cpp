@@ -17,6 +17,7 @@ constexpr const char* kAlways[] = {
     "VK_KHR_present_id",
     "VK_KHR_present_wait",
     "VK_EXT_hdr_metadata",
+    "VK_KHR_shared_presentable_image",  // lavapipe knows the layout
 #ifdef VK_EXT_present_mode_fifo_latest_ready
     "VK_EXT_present_mode_fifo_latest_ready",
 #endif

@@ -280,44 +280,72 @@ VkResult Swap::draw(std::uint32_t seed, std::uint32_t& index, FrameObjects& fram
     const VkResult acquired =
         vkAcquireNextImageKHR(app.device, handle, timeout, frame.acquired, VK_NULL_HANDLE, &index);
     if (acquired != VK_SUCCESS && acquired != VK_SUBOPTIMAL_KHR) return acquired;
+    record(frame, images[index], VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+           VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
+    const VkResult submitted = submit(frame, true, true);
+    return submitted == VK_SUCCESS ? acquired : submitted;
+}
 
+VkResult Swap::acquire_shared(FrameObjects& frame) {
+    frame = make_frame(0);
+    std::uint32_t index = UINT32_MAX;
+    const VkResult acquired = vkAcquireNextImageKHR(app.device, handle, UINT64_MAX, frame.acquired,
+                                                    VK_NULL_HANDLE, &index);
+    if (acquired != VK_SUCCESS) return acquired;
+    if (index != 0) return VK_ERROR_UNKNOWN;
+    record(frame, images[0], VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR,
+           VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR);
+    return submit(frame, true, false);
+}
+
+VkResult Swap::draw_shared(std::uint32_t seed, FrameObjects& frame, bool presented) {
+    frame = make_frame(seed);
+    record(frame, images[0], VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR, VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR,
+           VK_IMAGE_LAYOUT_SHARED_PRESENT_KHR);
+    return submit(frame, false, presented);
+}
+
+void Swap::record(const FrameObjects& frame, VkImage image, VkImageLayout before,
+                  VkImageLayout drawn, VkImageLayout after) const {
     VkCommandBufferBeginInfo begin{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
     vkBeginCommandBuffer(frame.commands, &begin);
     VkImageMemoryBarrier barrier{VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER};
     barrier.dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_UNDEFINED;
-    barrier.newLayout = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
+    if (before == drawn) barrier.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
+    barrier.oldLayout = before;
+    barrier.newLayout = drawn;
     barrier.srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
     barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
-    barrier.image = images[index];
+    barrier.image = image;
     barrier.subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
     vkCmdPipelineBarrier(frame.commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
                          VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, nullptr, 0, nullptr, 1, &barrier);
     VkBufferImageCopy region{};
     region.imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
     region.imageExtent = {extent.width, extent.height, 1};
-    vkCmdCopyBufferToImage(frame.commands, frame.buffer, images[index],
-                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    vkCmdCopyBufferToImage(frame.commands, frame.buffer, image, drawn, 1, &region);
     barrier.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
     barrier.dstAccessMask = 0;
-    barrier.oldLayout = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
-    barrier.newLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
+    barrier.oldLayout = drawn;
+    barrier.newLayout = after;
     vkCmdPipelineBarrier(frame.commands, VK_PIPELINE_STAGE_TRANSFER_BIT,
                          VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0, 0, nullptr, 0, nullptr, 1,
                          &barrier);
     vkEndCommandBuffer(frame.commands);
+}
+
+VkResult Swap::submit(const FrameObjects& frame, bool waits, bool signals) {
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
-    VkSubmitInfo submit{VK_STRUCTURE_TYPE_SUBMIT_INFO};
-    submit.waitSemaphoreCount = 1;
-    submit.pWaitSemaphores = &frame.acquired;
-    submit.pWaitDstStageMask = &stage;
-    submit.commandBufferCount = 1;
-    submit.pCommandBuffers = &frame.commands;
-    submit.signalSemaphoreCount = 1;
-    submit.pSignalSemaphores = &frame.rendered;
+    VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
+    info.waitSemaphoreCount = waits ? 1 : 0;
+    info.pWaitSemaphores = &frame.acquired;
+    info.pWaitDstStageMask = &stage;
+    info.commandBufferCount = 1;
+    info.pCommandBuffers = &frame.commands;
+    info.signalSemaphoreCount = signals ? 1 : 0;
+    info.pSignalSemaphores = &frame.rendered;
     const auto lock = lock_queue();
-    const VkResult submitted = vkQueueSubmit(app.queue, 1, &submit, VK_NULL_HANDLE);
-    return submitted == VK_SUCCESS ? acquired : submitted;
+    return vkQueueSubmit(app.queue, 1, &info, VK_NULL_HANDLE);
 }
 
 VkResult Swap::present(std::uint32_t index, const FrameObjects& frame) {

@@ -114,6 +114,10 @@ class Swap {
     VkResult draw(std::uint32_t seed, std::uint32_t& index, FrameObjects& frame,
                   std::uint64_t timeout = UINT64_MAX);
     VkResult present(std::uint32_t index, const FrameObjects& frame);
+    // VK_KHR_shared_presentable_image: once, then draws as often as it likes. `presented`: a
+    // present of `frame` follows, and waits for it.
+    VkResult acquire_shared(FrameObjects& frame);
+    VkResult draw_shared(std::uint32_t seed, FrameObjects& frame, bool presented);
     // All of it. The worst of both results that is not an error of drawing.
     VkResult show(std::uint32_t seed);
     void destroy();
@@ -133,6 +137,9 @@ class Swap {
         return queue_mutex ? std::unique_lock(*queue_mutex) : std::unique_lock<std::mutex>();
     }
     FrameObjects make_frame(std::uint32_t seed);
+    void record(const FrameObjects& frame, VkImage image, VkImageLayout before, VkImageLayout drawn,
+                VkImageLayout after) const;
+    VkResult submit(const FrameObjects& frame, bool waits, bool signals);
     std::vector<FrameObjects> frames_;
 };
 

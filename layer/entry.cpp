@@ -47,9 +47,10 @@ const Entry kEntries[] = {
     ENTRY(EnumerateInstanceExtensionProperties, global),
     ENTRY(EnumerateInstanceLayerProperties, global),
     ENTRY(GetInstanceProcAddr, global),
+    // MangoHud and vkBasalt ask the next layer for it without an instance.
+    ENTRY(CreateDevice, global),
     ENTRY(GetDeviceProcAddr, always),
     ENTRY(DestroyInstance, always),
-    ENTRY(CreateDevice, always),
     ENTRY(DestroyDevice, always),
     ENTRY(EnumerateDeviceExtensionProperties, physical),
     ENTRY(DestroySurfaceKHR, instance),

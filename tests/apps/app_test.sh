@@ -14,16 +14,27 @@
 #   --video SOURCE         ... or the first one of this source of ffmpeg, which is added to the command;
 #                          in it DEVICE becomes the name of the driver's device
 #   --resize WxH           then the X11 window is given this size, and the picture must follow
+#   --changed MIN:MAX      ... and differs from it in this part of its pixels, in percent (overlays)
 #   --copies               a CPU may copy pixels
 #   --egl                  the EGL vendor library serves, which copies
+#   --below NAMES          these layers are below ours, from the top, with a colon between two; ...
+#   --above NAMES          ... above ours (see layers.sh)
+#   --key NAME             after the first look this key is pressed in the window
+#   --captures SUFFIX      a file whose name ends so is written in the test's folder; OUTPUT in the
+#                          command becomes the start of such names there
+#   --replay COMMAND       plays the captured file back, through our layer alone, with a picture again
+#   --silent REGEX         the program says nothing like this
 #   --layer DIR            build folder of the layer (default: that of the tools)
 #   --root RUN             program that runs the command in another root
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
+# shellcheck source=tests/apps/layers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/layers.sh"
 BUILT=${VDMABUF_BUILD_DIR:-$BUILD/release}
 TOOLS=$BUILT/runtime/tools
 TESTS=$BUILT/tests/tools
+BELOW='' ABOVE='' CAPTURES='' REPLAY='' KEY='' SILENT='' CHANGED=''
 ON=x11 SIZE='' FRAMES=60 COLOURS=100 PLAIN='' LIKE='' LIKE_VKCUBE='' VIDEO='' RESIZE='' COPIES='' EGL='' LAYER=$BUILT ROOT='' OUT=''
 START_LIMIT_S=20
 RUN_DIR='' STARTED=()
@@ -36,7 +47,8 @@ while (($#)); do
     --copies) COPIES=1 ;;
     --egl) EGL=1 COPIES=1 ;;
     --) shift; break ;;
-    --on | --size | --frames | --colours | --like | --video | --resize | --layer | --root | --out)
+    --on | --size | --frames | --colours | --like | --video | --resize | --layer | --root | --out | \
+      --below | --above | --captures | --replay | --key | --silent | --changed)
       (($# >= 2)) || usage_error "$1 needs a value"
       name=${1#--}
       printf -v "${name^^}" '%s' "$2"
@@ -65,9 +77,15 @@ start() {
   STARTED+=("$PID")
 }
 
+# stop PID: a program that was started; waits for its end.
+stop() {
+  kill "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
 fail() {
   local log
-  for log in "$OUT"/app.log "$OUT"/viewer*.log; do show_tail "$log"; done
+  for log in "$OUT"/app.log "$OUT"/replay.log "$OUT"/viewer*.log; do show_tail "$log"; done
   die "$*"
 }
 
@@ -136,15 +154,15 @@ export XDG_RUNTIME_DIR=$RUN_DIR
 start vdmabufd "$TOOLS/vdmabufd"
 wait_for vdmabufd test -S "$RUN_DIR/vdmabuf/consumer.sock"
 start_display
-export VDMABUF_LOG=${VDMABUF_LOG:-info} ENABLE_VDMABUF=1
-export XDG_DATA_DIRS=$LAYER/json:/usr/local/share:/usr/share
+export VDMABUF_LOG=${VDMABUF_LOG:-info}
+stack_layers
 if [[ -n $EGL ]]; then
   export __EGL_VENDOR_LIBRARY_DIRS=$LAYER/json/glvnd/egl_vendor.d:/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d
 fi
 if [[ -z ${VK_ICD_FILENAMES:-} ]]; then
   for icd in /usr/share/vulkan/icd.d/lvp_icd*.json; do export VK_ICD_FILENAMES=$icd; done
 fi
-COMMAND=("$@")
+COMMAND=("${@/OUTPUT/$OUT/output}")
 if [[ -n $VIDEO ]]; then
   mpv --no-config --no-terminal --vo=image --vo-image-format=png --vo-image-outdir="$OUT" --frames=1 \
     "av://lavfi:$VIDEO" && mv "$OUT"/0*1.png "$OUT/video.png" || fail "mpv cannot make a picture"
@@ -152,7 +170,7 @@ if [[ -n $VIDEO ]]; then
   device=$(DISABLE_VDMABUF=1 vulkaninfo --summary 2>/dev/null | sed -n 's/^[[:space:]]*deviceName *= *//p')
   COMMAND=("${COMMAND[@]/DEVICE/$device}" "av://lavfi:$VIDEO")
 fi
-start app ${ROOT:+"$ROOT"} "${COMMAND[@]}"
+start app env "${LAYER_ENV[@]}" ${ROOT:+"$ROOT"} "${COMMAND[@]}"
 APP=$PID
 view first "$FRAMES"
 expect first ".frames_received >= $FRAMES"
@@ -164,11 +182,18 @@ if [[ -n $LIKE_VKCUBE ]]; then
   VDMABUF_TEST_TOOLS=$TESTS "$REPO/tests/tools/native_frame.sh" "$(jq -e .last_serial "$OUT/first.json")" \
     "$(jq -r '"\(.width)x\(.height)"' "$OUT/first.json")" "$LIKE"
 fi
-[[ -z $LIKE ]] || "$TESTS/compare_png" "$OUT/first.png" "$LIKE" || fail "not the picture that it should be"
-if [[ -n $RESIZE ]]; then
+[[ -z $LIKE ]] || "$TESTS/compare_png" "$OUT/first.png" "$LIKE" ${CHANGED:+--changed "${CHANGED%:*}" "${CHANGED#*:}"} ||
+  fail "not the picture that it should be"
+if [[ -n $RESIZE$KEY ]]; then
   kill -0 "$APP" || fail "the program has ended"
   window=$(xwininfo -root -children | awk '$1 ~ /^0x/ && /[0-9]x[0-9]/ && !/ 1x1\+/ { print $1; exit }')
   [[ -n $window ]] || fail "no window"
+fi
+if [[ -n $KEY ]]; then
+  # Held for some frames: programs look at each frame whether it is down.
+  xdotool windowfocus "$window" sleep 0.2 keydown "$KEY" sleep 0.2 keyup "$KEY" sleep 0.5
+fi
+if [[ -n $RESIZE ]]; then
   xdotool windowsize "$window" "${RESIZE%x*}" "${RESIZE#*x}"
   sleep 1
   view resized 20
@@ -176,3 +201,20 @@ if [[ -n $RESIZE ]]; then
   check_picture resized
 fi
 kill -0 "$APP" || fail "the program has ended"
+check_order "$OUT/app.log"
+[[ -z $SILENT ]] || ! grep -E "$SILENT" "$OUT/app.log" >&2 || fail "the program says such things"
+if [[ -n $CAPTURES ]]; then
+  stop "$APP"
+  captured=("$OUT"/output*"$CAPTURES")
+  [[ -s ${captured[0]} ]] || fail "nothing was captured"
+  say "captured: $(stat -c '%n, %s bytes' "${captured[0]}")"
+fi
+if [[ -n $REPLAY ]]; then
+  read -r -a command <<<"$REPLAY"
+  ABOVE='' BELOW='' LAYER_ENV=()
+  stack_layers
+  start replay env "${LAYER_ENV[@]}" "${command[@]}" "${captured[0]}"
+  view replayed 3
+  [[ -z $SIZE ]] || expect replayed "\"\(.width)x\(.height)\" == \"$SIZE\""
+  check_picture replayed
+fi

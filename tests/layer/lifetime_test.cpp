@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vulkan/vk_layer.h>
 
 #include <filesystem>
 #include <thread>
@@ -198,6 +199,22 @@ TEST(LibraryTest, ExportsThreeFunctions) {
     const std::string text = symbols.read_all();
     ASSERT_EQ(symbols.wait(), 0);
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << text;
+    ::dlclose(library);
+}
+
+// Layers above ask the next one for vkCreateDevice without an instance (MangoHud, vkBasalt).
+TEST(LibraryTest, CreateDeviceIsFoundWithoutAnInstance) {
+    void* library = ::dlopen(VDMABUF_TEST_LAYER, RTLD_NOW | RTLD_LOCAL);
+    ASSERT_TRUE(library) << ::dlerror();
+    VkNegotiateLayerInterface negotiation{};
+    negotiation.sType = LAYER_NEGOTIATE_INTERFACE_STRUCT;
+    negotiation.loaderLayerInterfaceVersion = 2;
+    const auto negotiate = reinterpret_cast<PFN_vkNegotiateLoaderLayerInterfaceVersion>(
+        ::dlsym(library, "vkNegotiateLoaderLayerInterfaceVersion"));
+    ASSERT_TRUE(negotiate);
+    ASSERT_EQ(negotiate(&negotiation), VK_SUCCESS);
+    EXPECT_TRUE(negotiation.pfnGetInstanceProcAddr(VK_NULL_HANDLE, "vkCreateDevice"));
+    EXPECT_FALSE(negotiation.pfnGetInstanceProcAddr(VK_NULL_HANDLE, "vkQueuePresentKHR"));
     ::dlclose(library);
 }
 

@@ -115,6 +115,41 @@ struct GlFunctions {
     }
 };
 
+namespace {
+
+// While it lives, framebuffer 0 is the one that is read, and its back buffer.
+class WindowIsRead {
+  public:
+    WindowIsRead(const GlFunctions& gl, ReadBack::Binding binding, bool read_buffer)
+        : gl_(gl), target_(binding == ReadBack::Binding::read ? kReadFramebuffer : kFramebuffer) {
+        if (binding != ReadBack::Binding::none && gl.BindFramebuffer) {
+            framebuffer_ = gl.get(binding == ReadBack::Binding::read ? kReadFramebufferBinding
+                                                                     : kFramebufferBinding);
+            if (framebuffer_ != 0) gl.BindFramebuffer(target_, 0);
+        }
+        if (read_buffer) {
+            read_buffer_ = gl.get(kReadBufferName);
+            if (read_buffer_ != static_cast<int>(kBack)) gl.ReadBuffer(kBack);
+        }
+    }
+    ~WindowIsRead() {
+        if (read_buffer_ >= 0 && read_buffer_ != static_cast<int>(kBack)) {
+            gl_.ReadBuffer(static_cast<Enum>(read_buffer_));
+        }
+        if (framebuffer_ != 0) gl_.BindFramebuffer(target_, static_cast<unsigned>(framebuffer_));
+    }
+    WindowIsRead(const WindowIsRead&) = delete;
+    WindowIsRead& operator=(const WindowIsRead&) = delete;
+
+  private:
+    const GlFunctions& gl_;
+    const Enum target_;
+    int framebuffer_ = 0;
+    int read_buffer_ = -1;  // -1: there is no such state
+};
+
+}  // namespace
+
 bool ReadBack::prepare() {
     static const GlFunctions functions;
     gl_ = &functions;
@@ -132,7 +167,9 @@ bool ReadBack::prepare() {
         return list && std::strstr(list, extension);
     };
     const bool three = major >= 3;
-    separate_read_framebuffer_ = three && functions.BindFramebuffer;
+    binding_ = three                                     ? Binding::read
+               : functions.BindFramebuffer && major >= 2 ? Binding::both
+                                                         : Binding::none;
     read_buffer_ = (three || desktop_) && functions.ReadBuffer;
     pack_buffer_ = (three || (desktop_ && major == 2 && minor >= 1)) && functions.BindBuffer;
     pack_skips_ = three || desktop_ || has("GL_NV_pack_subimage");
@@ -142,16 +179,14 @@ bool ReadBack::prepare() {
                        ((major > 3 || minor >= 2) &&
                         (functions.get(kContextProfileMask) & kCompatibilityProfile) != 0));
 
-    // The framebuffer's own order, as GL says it. Framebuffer 0 must be the one that is asked.
-    const Enum target = separate_read_framebuffer_ ? kReadFramebuffer : kFramebuffer;
-    const bool bind = functions.BindFramebuffer && (major >= 2 || desktop_);
-    const int bound = !bind ? 0
-                            : functions.get(separate_read_framebuffer_ ? kReadFramebufferBinding
-                                                                       : kFramebufferBinding);
-    if (bound != 0) functions.BindFramebuffer(target, 0);
-    const auto format = static_cast<Enum>(functions.get(kColourReadFormat));
-    const auto type = static_cast<Enum>(functions.get(kColourReadType));
-    if (bound != 0) functions.BindFramebuffer(target, static_cast<unsigned>(bound));
+    // The framebuffer's own order, as GL says it.
+    Enum format = 0;
+    Enum type = 0;
+    {
+        const WindowIsRead window(functions, binding_, read_buffer_);
+        format = static_cast<Enum>(functions.get(kColourReadFormat));
+        type = static_cast<Enum>(functions.get(kColourReadType));
+    }
     const Choice* choice = &kAlways;
     for (const Choice& known : kChoices) {
         if (known.format == format && known.type == type) choice = &known;
@@ -167,12 +202,7 @@ bool ReadBack::prepare() {
 
 void ReadBack::read(window::Extent extent, const FramePages::Page& page) const {
     const GlFunctions& gl = *gl_;
-    const Enum target = separate_read_framebuffer_ ? kReadFramebuffer : kFramebuffer;
-    const int framebuffer =
-        gl.get(separate_read_framebuffer_ ? kReadFramebufferBinding : kFramebufferBinding);
-    if (framebuffer != 0 && gl.BindFramebuffer) gl.BindFramebuffer(target, 0);
-    const int read_buffer = read_buffer_ ? gl.get(kReadBufferName) : 0;
-    if (read_buffer_ && read_buffer != static_cast<int>(kBack)) gl.ReadBuffer(kBack);
+    const WindowIsRead window(gl, binding_, read_buffer_);
     const int pack_buffer = pack_buffer_ ? gl.get(kPixelPackBufferBinding) : 0;
     if (pack_buffer != 0) gl.BindBuffer(kPixelPackBuffer, 0);
     std::array<int, std::size(kParameters)> before{};
@@ -210,12 +240,6 @@ void ReadBack::read(window::Extent extent, const FramePages::Page& page) const {
         }
     }
     if (pack_buffer != 0) gl.BindBuffer(kPixelPackBuffer, static_cast<unsigned>(pack_buffer));
-    if (read_buffer_ && read_buffer != static_cast<int>(kBack)) {
-        gl.ReadBuffer(static_cast<Enum>(read_buffer));
-    }
-    if (framebuffer != 0 && gl.BindFramebuffer) {
-        gl.BindFramebuffer(target, static_cast<unsigned>(framebuffer));
-    }
 }
 
 }  // namespace vdmabuf::egl

@@ -13,6 +13,9 @@ struct GlFunctions;
 
 class ReadBack {
   public:
+    // How framebuffers are bound: not at all, one for drawing and reading, or two.
+    enum class Binding { none, both, read };
+
     // Learns what the current context is like. False: it cannot be read from.
     bool prepare();
     void forget() { known_ = false; }  // another context is current
@@ -23,9 +26,9 @@ class ReadBack {
   private:
     const GlFunctions* gl_ = nullptr;
     bool known_ = false;
-    bool separate_read_framebuffer_ = false;  // ES 3 and desktop GL
-    bool read_buffer_ = false;                // likewise
-    bool pack_skips_ = false;                 // GL_PACK_ROW_LENGTH and others exist
+    Binding binding_ = Binding::none;
+    bool read_buffer_ = false;  // GL_READ_BUFFER exists: ES 3 and desktop GL
+    bool pack_skips_ = false;   // GL_PACK_ROW_LENGTH and others exist
     bool pack_buffer_ = false;
     bool desktop_ = false;
     bool pixel_transfer_ = false;  // GL's pixel transfer modes exist

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "tests/egl/gl_app.hpp"
+
+namespace vdmabuf::test {
+namespace {
+
+EGLint attribute(EGLDisplay display, EGLConfig config, EGLint name) {
+    EGLint value = -1;
+    EXPECT_TRUE(eglGetConfigAttrib(display, config, name, &value));
+    return value;
+}
+
+std::vector<EGLConfig> chosen(EGLDisplay display, std::vector<EGLint> attributes) {
+    attributes.push_back(EGL_NONE);
+    EGLint count = 0;
+    EXPECT_TRUE(eglChooseConfig(display, attributes.data(), nullptr, 0, &count));
+    std::vector<EGLConfig> configs(static_cast<std::size_t>(count));
+    EXPECT_TRUE(eglChooseConfig(display, attributes.data(), configs.data(), count, &count));
+    EXPECT_EQ(static_cast<std::size_t>(count), configs.size());
+    return configs;
+}
+
+// Visuals of the server, with their depths.
+EGLint depth_of(const XWindow& window, EGLint visual) {
+    const auto screens = xcb_setup_roots_iterator(xcb_get_setup(window.connection()));
+    for (auto depth = xcb_screen_allowed_depths_iterator(screens.data); depth.rem;
+         xcb_depth_next(&depth)) {
+        const auto* visuals = xcb_depth_visuals(depth.data);
+        for (int i = 0; i < xcb_depth_visuals_length(depth.data); ++i) {
+            if (static_cast<EGLint>(visuals[i].visual_id) == visual) return depth.data->depth;
+        }
+    }
+    return -1;
+}
+
+TEST_F(EglWindowTest, ConfigurationsForWindowsHaveVisuals) {
+    const auto configs = chosen(app->display, {});  // EGL_WINDOW_BIT is the default
+    ASSERT_FALSE(configs.empty());
+    for (EGLConfig config : configs) {
+        EXPECT_TRUE(attribute(app->display, config, EGL_SURFACE_TYPE) & EGL_WINDOW_BIT);
+        EXPECT_EQ(depth_of(*window, attribute(app->display, config, EGL_NATIVE_VISUAL_ID)), 24);
+        EXPECT_EQ(attribute(app->display, config, EGL_NATIVE_VISUAL_TYPE), 4);
+        EXPECT_EQ(attribute(app->display, config, EGL_MIN_SWAP_INTERVAL), 0);
+        EXPECT_GE(attribute(app->display, config, EGL_MAX_SWAP_INTERVAL), 1);
+    }
+}
+
+TEST_F(EglWindowTest, WhatIsChosenAndWhatIsToldAgree) {
+    std::vector<EGLConfig> all(256);
+    EGLint count = 0;
+    ASSERT_TRUE(eglGetConfigs(app->display, all.data(), 256, &count));
+    all.resize(static_cast<std::size_t>(count));
+    for (const EGLint type : {EGL_WINDOW_BIT, EGL_PBUFFER_BIT, EGL_WINDOW_BIT | EGL_PBUFFER_BIT,
+                              EGL_PIXMAP_BIT, EGL_WINDOW_BIT | EGL_SWAP_BEHAVIOR_PRESERVED_BIT}) {
+        const auto found =
+            chosen(app->display, {EGL_SURFACE_TYPE, type, EGL_RENDERABLE_TYPE, EGL_DONT_CARE,
+                                  EGL_COLOR_COMPONENT_TYPE_EXT, EGL_DONT_CARE});
+        for (EGLConfig config : all) {
+            const bool listed = std::find(found.begin(), found.end(), config) != found.end();
+            const EGLint told = attribute(app->display, config, EGL_SURFACE_TYPE);
+            // Slow ones and such are not chosen by default either way.
+            EXPECT_EQ(listed, (told & type) == type) << std::hex << type << " of " << told;
+        }
+    }
+    const EGLint id = attribute(app->display, all.back(), EGL_CONFIG_ID);
+    EXPECT_EQ(chosen(app->display, {EGL_CONFIG_ID, id}), std::vector<EGLConfig>{all.back()});
+    EXPECT_TRUE(chosen(app->display, {EGL_NATIVE_VISUAL_TYPE, 5}).empty());  // DirectColor
+    EXPECT_FALSE(chosen(app->display, {EGL_NATIVE_VISUAL_TYPE, 4}).empty());
+}
+
+TEST_F(EglWindowTest, EveryWindowConfigurationMakesASurface) {
+    ASSERT_TRUE(app->not_current());
+    for (EGLConfig config : chosen(app->display, {EGL_RENDERABLE_TYPE, EGL_OPENGL_ES2_BIT})) {
+        KnownWindow another(x.display(), 20, 20);
+        const EGLSurface made = eglCreateWindowSurface(app->display, config, another.id(), nullptr);
+        EXPECT_NE(made, EGL_NO_SURFACE) << std::hex << eglGetError();
+        EXPECT_EQ(app->query(made, EGL_CONFIG_ID), attribute(app->display, config, EGL_CONFIG_ID));
+        EXPECT_TRUE(eglDestroySurface(app->display, made));
+    }
+}
+
+TEST_F(EglWindowTest, ExtensionsAreTold) {
+    const char* extensions = eglQueryString(app->display, EGL_EXTENSIONS);
+    ASSERT_TRUE(extensions);
+    for (const char* name : {"EGL_KHR_swap_buffers_with_damage", "EGL_EXT_swap_buffers_with_damage",
+                             "EGL_EXT_buffer_age", "EGL_KHR_partial_update",
+                             "EGL_NV_post_sub_buffer", "EGL_KHR_fence_sync"}) {
+        EXPECT_TRUE(std::strstr(extensions, name)) << name;
+    }
+}
+
+}  // namespace
+}  // namespace vdmabuf::test

@@ -45,6 +45,8 @@ class FramePages {
     Page take();
     void give_back(std::uint32_t slot) noexcept { released(slot); }
     void released(std::uint32_t slot) noexcept;
+    // Takes all images back from the host; the stream is not used after that.
+    void forget() noexcept;
     // No more waiting: the window has gone.
     void end() noexcept;
 
@@ -54,8 +56,6 @@ class FramePages {
         std::uint32_t slot = 0;
         bool free = true;
     };
-    void forget() noexcept;
-
     producer::Connection& connection_;
     producer::Stream& stream_;
     producer::StreamListener& listener_;

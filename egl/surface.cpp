@@ -128,7 +128,9 @@ void WindowSurface::destroy() noexcept {
         const std::lock_guard lock(stream_mutex_);
         stream = std::move(stream_);
     }
-    pages_.reset();  // uses the stream
+    // The object stays: the stream's reader may be telling it something until the stream ends
+    // below.
+    if (pages_) pages_->forget();
 }
 
 EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {

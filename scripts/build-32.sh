@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds the layer for 32-bit programs (Wine, older games), beside the system's own: preset i386,
+# Builds the layer and the EGL library for 32-bit programs (Wine, older games), beside the system's own: preset i386,
 # below build/i386. To run one with it:
 #   XDG_DATA_DIRS=build/i386/json:/usr/share ENABLE_VDMABUF=1 APP
 #
@@ -17,3 +17,4 @@ esac
 need_commands i686-linux-gnu-g++
 "$REPO/scripts/build.sh" i386
 echo "$BUILD/i386/layer/libVkLayer_vdmabuf_wsi.so"
+echo "$BUILD/i386/egl/libEGL_vdmabuf.so.0"

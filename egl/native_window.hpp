@@ -29,6 +29,7 @@ class NativeWindow {
     // A frame was handed to the host: called on the app's thread.
     virtual void presented(window::Extent) noexcept {}
     virtual void close() noexcept {}
+    virtual void resize(window::Extent) noexcept {}  // a wish of the host's user
 };
 
 }  // namespace vdmabuf::egl

@@ -52,6 +52,9 @@ class X11Native final : public NativeWindow {
     void close() noexcept override {
         if (watched_) watched_->ask_to_close();
     }
+    void resize(window::Extent extent) noexcept override {
+        if (watched_) watched_->ask_to_resize(extent);
+    }
 
   private:
     const Xcb& xcb_;

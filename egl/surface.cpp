@@ -191,6 +191,10 @@ void WindowSurface::on_presented(const stream::Presented& message) {
     }
 }
 
+void WindowSurface::on_configure(const stream::Configure& message) {
+    if (message.width != 0 && message.height != 0) window_->resize({message.width, message.height});
+}
+
 void WindowSurface::on_close() {
     window_->close();
 }

@@ -58,7 +58,7 @@ class WindowSurface final : public producer::StreamListener,
 
     void on_release(std::uint32_t slot, std::uint64_t serial) override;
     void on_presented(const stream::Presented& message) override;
-    void on_configure(const stream::Configure&) override {}
+    void on_configure(const stream::Configure& message) override;
     void on_close() override;
     void on_lost() override {}
 

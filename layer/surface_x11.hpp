@@ -21,6 +21,7 @@ class X11Surface final : public Surface {
     std::optional<VkExtent2D> known_extent() noexcept override;
     bool lost() const noexcept override;
     std::string title() override;
+    void on_configure(const stream::Configure& message) override;
     void on_close() override;
 
   private:

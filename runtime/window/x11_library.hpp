@@ -19,6 +19,7 @@ namespace vdmabuf::window {
     X(flush)                            \
     X(poll_for_event)                   \
     X(change_window_attributes_checked) \
+    X(configure_window)                 \
     X(request_check)                    \
     X(get_geometry)                     \
     X(get_geometry_reply)               \

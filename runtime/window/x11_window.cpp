@@ -56,6 +56,11 @@ void X11Window::ask_to_close() noexcept {
     watcher_->kick();
 }
 
+void X11Window::ask_to_resize(Extent extent) noexcept {
+    size_asked_.store(pack(extent.width, extent.height), std::memory_order_release);
+    watcher_->kick();
+}
+
 std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     const Xcb* xcb = Xcb::get();
     if (!xcb) return nullptr;
@@ -151,6 +156,7 @@ void X11Watcher::run() {
     pollfd fds[] = {{xcb_.get_file_descriptor(connection_), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
     while (!stop_.load(std::memory_order_acquire)) {
         close_windows();
+        resize_windows();
         if (!take_events()) return;
         if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
         eventfd_t count = 0;
@@ -223,10 +229,7 @@ void X11Watcher::close_windows() {
         }
     }
     for (xcb_window_t window : asked) {
-        for (int depth = 0; depth < kMaxDepth && window != XCB_WINDOW_NONE; ++depth) {
-            if (takes_delete(window)) break;
-            window = parent_of(window);
-        }
+        window = main_window(window);
         if (window == XCB_WINDOW_NONE) {
             LOG_INFO("a window that shall close does not take WM_DELETE_WINDOW");
             continue;
@@ -242,6 +245,14 @@ void X11Watcher::close_windows() {
                               reinterpret_cast<const char*>(&event));
         (void)xcb_.flush(connection_);
     }
+}
+
+xcb_window_t X11Watcher::main_window(xcb_window_t window) {
+    for (int depth = 0; depth < kMaxDepth && window != XCB_WINDOW_NONE; ++depth) {
+        if (takes_delete(window)) return window;
+        window = parent_of(window);
+    }
+    return XCB_WINDOW_NONE;
 }
 
 bool X11Watcher::takes_delete(xcb_window_t window) {

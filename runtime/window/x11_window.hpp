@@ -39,6 +39,9 @@ class X11Window {
     bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
     // As a window manager does it when somebody clicks on the cross. Does not wait for the server.
     void ask_to_close() noexcept;
+    // As a user who drags its border: a window manager may see to it, the program's hints about its
+    // size hold. Does not wait for the server.
+    void ask_to_resize(Extent extent) noexcept;
 
   private:
     friend class X11Watcher;
@@ -53,6 +56,7 @@ class X11Window {
     std::atomic<std::uint64_t> extent_{0};  // width in the high half; 0: not known yet
     std::atomic<bool> lost_{false};
     std::atomic<bool> close_asked_{false};
+    std::atomic<std::uint64_t> size_asked_{0};  // as extent_; 0: nobody asks
 };
 
 // TrueColor visuals of the server's first screen; 0: it has none of the depth.
@@ -86,6 +90,11 @@ class X11Watcher {
     void handle(const xcb_generic_event_t& event);
     bool take_events();
     void close_windows();
+    void resize_windows();
+    void resize(xcb_window_t window, Extent extent);
+    // The nearest window around this one, or itself, that takes WM_DELETE_WINDOW: the one that a
+    // user knows. None: no window does.
+    xcb_window_t main_window(xcb_window_t window);
     bool takes_delete(xcb_window_t window);
     xcb_window_t parent_of(xcb_window_t window);  // none: the root window's child
     // Events that came while somebody waited for a reply lie in xcb's queue, and the thread sleeps

@@ -261,6 +261,39 @@ TEST_F(SurfaceTest, CloseOnTheHostReachesTheProgram) {
     expect_picture(5);
 }
 
+// Somebody drags the border of the window on the host: the program's window takes the size, and
+// its swapchain is told to be made anew.
+TEST_F(SurfaceTest, SizeOnTheHostReachesTheProgram) {
+    XWindow window(x.display(), kWidth, kHeight);
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    const VkSurfaceKHR surface = app.xcb_surface(window.connection(), window.id());
+    Swap swap(app, swapchain_info(surface, kWidth, kHeight));
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    EXPECT_TRUE(host().wait_streams(1));
+    const auto resize = [&](std::uint32_t width, std::uint32_t height) {
+        host().resize_streams(width, height);
+        VkSurfaceCapabilitiesKHR caps{};
+        for (int i = 0; i < 500 && caps.currentExtent.width != width; ++i) {
+            EXPECT_EQ(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(app.physical, surface, &caps),
+                      VK_SUCCESS);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return caps.currentExtent;
+    };
+    VkExtent2D extent = resize(kWidth + 33, kHeight + 7);
+    EXPECT_EQ(extent.width, kWidth + 33);
+    EXPECT_EQ(extent.height, kHeight + 7);
+    VkResult result = VK_SUCCESS;
+    for (std::uint32_t i = 0; i < 500 && result == VK_SUCCESS; ++i) result = swap.show(i);
+    EXPECT_EQ(result, VK_SUBOPTIMAL_KHR);
+    // What the program says of its size holds.
+    window.set_size_limits(kWidth, kHeight, kWidth + 50, kHeight + 50);
+    extent = resize(kWidth + 50, kHeight - 10);
+    EXPECT_EQ(extent.width, kWidth + 50);
+    EXPECT_EQ(extent.height, kHeight);
+}
+
 // Wine again: surfaces of children that are not mapped, in parents of one pixel.
 TEST_F(SurfaceTest, ChildOfATinyWindowThatIsNotMapped) {
     XWindow window(x.display(), 1, 1);

@@ -86,13 +86,23 @@ std::size_t HostWindow::frame_count() {
     return frame_count_;
 }
 
-void HostWindow::close_streams() {
+std::vector<std::uint64_t> HostWindow::streams() {
+    const std::lock_guard lock(mutex_);
     std::vector<std::uint64_t> streams;
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& [stream, title] : titles_) streams.push_back(stream);
-    }
-    loop_->post([this, streams = std::move(streams)] {
+    for (const auto& [stream, title] : titles_) streams.push_back(stream);
+    return streams;
+}
+
+void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height) {
+    loop_->post([this, width, height, streams = streams()] {
+        for (const std::uint64_t stream : streams) {
+            client_->configure(stream, width, height, 0, false);
+        }
+    });
+}
+
+void HostWindow::close_streams() {
+    loop_->post([this, streams = streams()] {
         for (const std::uint64_t stream : streams) client_->close_stream(stream);
     });
 }

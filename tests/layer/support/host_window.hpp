@@ -46,7 +46,8 @@ class HostWindow final : public consumer::ClientListener {
     bool wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
-    void close_streams();  // as the cross of a window
+    void close_streams();                                            // as the cross of a window
+    void resize_streams(std::uint32_t width, std::uint32_t height);  // as a drag of its border
 
   private:
     struct Known {
@@ -63,6 +64,7 @@ class HostWindow final : public consumer::ClientListener {
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const consumer::Frame& message) override;
+    std::vector<std::uint64_t> streams();
     template <typename Condition>
     bool wait(int timeout_ms, Condition condition);
 

@@ -41,6 +41,16 @@ void XWindow::destroy() {
     xcb_flush(connection_);
 }
 
+void XWindow::set_size_limits(std::uint32_t min_width, std::uint32_t min_height,
+                              std::uint32_t max_width, std::uint32_t max_height) {
+    const std::uint32_t hints[18] = {1 << 4 | 1 << 5, 0,          0,         0,         0,
+                                     min_width,       min_height, max_width, max_height};
+    xcb_change_property(connection_, XCB_PROP_MODE_REPLACE, window_, XCB_ATOM_WM_NORMAL_HINTS,
+                        XCB_ATOM_WM_SIZE_HINTS, 32, 18, hints);
+    // The server has it before anything that follows.
+    std::free(xcb_get_input_focus_reply(connection_, xcb_get_input_focus(connection_), nullptr));
+}
+
 void XWindow::set_title(const std::string& title) {
     xcb_change_property(connection_, XCB_PROP_MODE_REPLACE, window_, XCB_ATOM_WM_NAME,
                         XCB_ATOM_STRING, 8, static_cast<std::uint32_t>(title.size()), title.data());

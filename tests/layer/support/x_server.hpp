@@ -36,6 +36,8 @@ class XWindow {
     xcb_visualid_t visual() const { return visual_; }
     void resize(std::uint16_t width, std::uint16_t height);
     void destroy();
+    void set_size_limits(std::uint32_t min_width, std::uint32_t min_height, std::uint32_t max_width,
+                         std::uint32_t max_height);  // WM_NORMAL_HINTS
     void set_title(const std::string& title);
     // WM_PROTOCOLS with WM_DELETE_WINDOW, and whether the message has come.
     void take_delete();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/common/log.hpp"
+#include "runtime/tools/config_file.hpp"
 #include "runtime/viewer/viewer.hpp"
 
 namespace {
@@ -44,6 +45,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_flag("--no-broker{false}", settings.spawn_broker, "Start no broker where none runs");
     app.add_flag("--verbose,-v", verbose, "Say more");
     app.add_flag("--quiet,-q", quiet, "Say only what went wrong");
+    vdmabuf::tools::add_config_file(app, "vdmabuf-viewer");
     app.footer(
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"

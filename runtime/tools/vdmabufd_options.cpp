@@ -13,6 +13,7 @@
 
 #include "runtime/keeper/handover.hpp"
 #include "runtime/keeper/spawn.hpp"
+#include "runtime/tools/config_file.hpp"
 
 namespace vdmabuf::tools {
 namespace {
@@ -210,6 +211,7 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     app.add_option("--group", group, "Group that the sockets belong to")->type_name("GROUP");
     app.add_flag("--exit-when-idle", options.keeper.exit_when_idle,
                  "End when nothing has been connected for 5 seconds");
+    add_config_file(app, "vdmabufd");
     const std::map<std::string, log::Level> levels{{"off", log::Level::off},
                                                    {"error", log::Level::error},
                                                    {"warning", log::Level::warning},

@@ -12,6 +12,7 @@ namespace {
 
 using vdmabuf::consumer::ImportPath;
 using vdmabuf::viewer::Exit;
+using vdmabuf::viewer::Scale;
 using vdmabuf::viewer::Settings;
 
 void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) {
@@ -36,6 +37,17 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_option("--screenshot", settings.screenshot,
                    "Write the last frame, as the GPU sees it, to this PNG file");
     app.add_option("--stats", settings.stats, "Write the figures of the run to this JSON file");
+    app.add_option("--scale", settings.scale,
+                   "Pictures in windows of another size: fit, integer, stretch or 1:1 [fit]")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, Scale>{{"fit", Scale::fit},
+                                                                 {"integer", Scale::integer},
+                                                                 {"stretch", Scale::stretch},
+                                                                 {"1:1", Scale::one_to_one}}));
+    app.add_flag("--fullscreen", settings.fullscreen, "Open windows full-screen");
+    app.add_flag("--on-top", settings.on_top, "Keep windows above all others");
+    app.add_option("--pictures", settings.pictures,
+                   "Directory for the pictures that the screenshot key takes [.]");
     app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name");
     app.add_option("--import", settings.import, "Only this way of importing (for tests)")
         ->transform(CLI::CheckedTransformer(
@@ -47,6 +59,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_flag("--quiet,-q", quiet, "Say only what went wrong");
     vdmabuf::tools::add_config_file(app, "vdmabuf-viewer");
     app.footer(
+        "Keys: F11 full screen; right Ctrl and S: scale mode, T: always on top, P: picture.\n"
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"
         "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"

@@ -2,7 +2,6 @@
 #include "runtime/viewer/draw.hpp"
 
 #include "runtime/consumer/gpu/commands.hpp"
-#include "runtime/viewer/fit.hpp"
 
 namespace vdmabuf::viewer {
 namespace {
@@ -41,7 +40,7 @@ Status Painter::prepare(const consumer::ImportedImage& frame, VkExtent2D target,
 }
 
 void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                   VkExtent2D extent) const {
+                   VkExtent2D extent, Scale scale) const {
     const consumer::ImageLayout& layout = frame.layout();
     VkImage from = frame.image();
     bool can_filter = frame.can_filter_linear();
@@ -60,7 +59,7 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
                            kTransfer, kWrite, kTransfer, kRead);
     }
     const auto [source, box] =
-        place(layout.width, layout.height, extent.width, extent.height, layout.scaling);
+        place(layout.width, layout.height, extent.width, extent.height, layout.scaling, scale);
     if (box != Box{0, 0, extent.width, extent.height}) {
         const VkClearColorValue black = {{0, 0, 0, 1}};
         vkCmdClearColorImage(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, &black, 1,
@@ -82,18 +81,20 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
     region.dstOffsets[0] = {at(box.x), at(box.y), 0};
     region.dstOffsets[1] = {at(box.x + box.width), at(box.y + box.height), 1};
     const bool scales = box.width != source.width || box.height != source.height;
-    const VkFilter filter = scales && can_filter ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
+    const bool whole = scale == Scale::integer && box.width % source.width == 0 &&
+                       box.height % source.height == 0;  // pixels stay sharp
+    const VkFilter filter = scales && can_filter && !whole ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
     vkCmdBlitImage(commands, from, from_layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
                    &region, filter);
 }
 
 void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                     VkExtent2D extent, VkFormat format) const {
+                     VkExtent2D extent, VkFormat format, Scale scale) const {
     frame.acquire(commands);
     gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_UNDEFINED,
                        VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
     if (!copies(frame.layout(), extent, format)) {
-        blit(commands, frame, target, extent);
+        blit(commands, frame, target, extent, scale);
     } else if (frame.image() != VK_NULL_HANDLE) {
         VkImageCopy region{};
         region.srcSubresource = gpu::kColourLayer;

@@ -9,6 +9,7 @@
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/gpu/memory.hpp"
 #include "runtime/consumer/imported_image.hpp"
+#include "runtime/viewer/fit.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -24,7 +25,7 @@ class Painter {
     // From a target whose contents do not matter to one that is ready for presentation. The
     // submission waits for the target in the transfer stage.
     void record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                VkExtent2D extent, VkFormat format) const;
+                VkExtent2D extent, VkFormat format, Scale scale) const;
 
   private:
     struct Between {
@@ -33,7 +34,7 @@ class Painter {
         VkExtent2D extent{};
     };
     void blit(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-              VkExtent2D extent) const;
+              VkExtent2D extent, Scale scale) const;
 
     std::shared_ptr<gpu::Device> device_;
     std::optional<Between> between_;  // a blit reads images only: buffers go through this one

@@ -63,6 +63,22 @@ inline void place_axis(std::uint32_t picture, std::uint32_t window, stream::Grav
     to = shift(length, window, gravity);
 }
 
+// How the user wants pictures in windows of another size. What an app says of its own picture
+// comes first.
+enum class Scale { fit, integer, stretch, one_to_one };
+
+// The largest whole multiple of the picture, in the middle; one that is too large is fitted.
+inline Box fit_whole(std::uint32_t picture_width, std::uint32_t picture_height,
+                     std::uint32_t window_width, std::uint32_t window_height) {
+    const std::uint32_t times =
+        std::min(window_width / picture_width, window_height / picture_height);
+    if (times == 0) return fit(picture_width, picture_height, window_width, window_height);
+    Box box{0, 0, picture_width * times, picture_height * times};
+    box.x = (window_width - box.width) / 2;
+    box.y = (window_height - box.height) / 2;
+    return box;
+}
+
 inline Placement place(std::uint32_t picture_width, std::uint32_t picture_height,
                        std::uint32_t window_width, std::uint32_t window_height,
                        const stream::Scaling& scaling) {
@@ -85,6 +101,23 @@ inline Placement place(std::uint32_t picture_width, std::uint32_t picture_height
             break;
     }
     return placement;
+}
+
+inline Placement place(std::uint32_t picture_width, std::uint32_t picture_height,
+                       std::uint32_t window_width, std::uint32_t window_height,
+                       stream::Scaling scaling, Scale wanted) {
+    if (scaling.behaviour == stream::ScalingBehaviour::any) {
+        if (wanted == Scale::integer) {
+            return {{0, 0, picture_width, picture_height},
+                    fit_whole(picture_width, picture_height, window_width, window_height)};
+        }
+        if (wanted == Scale::stretch) scaling.behaviour = stream::ScalingBehaviour::stretch;
+        if (wanted == Scale::one_to_one) {
+            scaling.behaviour = stream::ScalingBehaviour::one_to_one;
+            scaling.gravity_x = scaling.gravity_y = stream::Gravity::centre;
+        }
+    }
+    return place(picture_width, picture_height, window_width, window_height, scaling);
 }
 
 }  // namespace vdmabuf::viewer

@@ -27,6 +27,7 @@ struct OutputEvents {
                        bool occluded)>
         configured;  // what the user made of the window; sizes 0: no wish
     std::function<void()> close_wanted;
+    std::function<void()> picture_wanted;
 };
 
 // Where the frames of one stream go. Belongs to the loop's thread.

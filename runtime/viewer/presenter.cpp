@@ -58,6 +58,13 @@ void Presenter::redraw() {
     changed_.notify_all();
 }
 
+void Presenter::set_scale(Scale scale) {
+    const std::lock_guard lock(mutex_);
+    scale_ = scale;
+    redraw_ = true;
+    changed_.notify_all();
+}
+
 void Presenter::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -77,6 +84,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     redraw_ = false;
     const bool anew = std::exchange(new_extent_, false);
     const VkExtent2D extent = extent_;
+    const Scale scale = scale_;
     const VkSurfaceKHR surface = surface_;
     lock.unlock();
 
@@ -95,7 +103,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     Drawn drawn = Drawn::no;
     if (surface != VK_NULL_HANDLE && image) {
         if (!swapchain_) swapchain_.emplace(device_, surface);
-        auto tried = draw(*image, extent, anew);
+        auto tried = draw(*image, extent, anew, scale);
         if (!tried && !broken_) LOG_ERROR("cannot draw: %s", tried.error().text.c_str());
         broken_ = !tried;
         if (tried) drawn = *tried;
@@ -121,7 +129,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
 }
 
 Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, VkExtent2D extent,
-                                         bool anew) {
+                                         bool anew, Scale scale) {
     if (!commands_) {
         auto commands = gpu::Commands::create(device_);
         if (!commands) return commands.error();
@@ -141,7 +149,7 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     if (!writers) return failed(writers.error());
     auto commands = commands_->begin();
     if (!commands) return failed(commands.error());
-    painter_.record(*commands, image, target->image, target->extent, target->format);
+    painter_.record(*commands, image, target->image, target->extent, target->format, scale);
     auto sent = commands_->submit({target->acquired, writers->get()}, target->drawn);
     if (!sent) return failed(sent.error());
     auto presented = swapchain_->present(*target);

@@ -39,6 +39,7 @@ class Presenter {
     void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial);
     void resized(VkExtent2D extent);
     void redraw();
+    void set_scale(Scale scale);  // and draws anew
 
   private:
     struct Frame {
@@ -49,7 +50,8 @@ class Presenter {
 
     void run();
     void draw_next(std::unique_lock<std::mutex>& lock);
-    Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew);
+    Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew,
+                       Scale scale);
 
     std::shared_ptr<gpu::Device> device_;
     ShownHandler shown_;
@@ -62,6 +64,7 @@ class Presenter {
     bool new_extent_ = false;
     VkSurfaceKHR surface_ = VK_NULL_HANDLE;
     VkExtent2D extent_{};
+    Scale scale_ = Scale::fit;
     std::optional<Frame> next_;
     std::optional<RefreshPacer> pacer_;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/viewer/session.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "runtime/common/clock.hpp"
@@ -130,8 +132,8 @@ void Session::stream_added(const consumer::StreamAdded& message) {
         view = views_.emplace_back(std::make_unique<View>()).get();
         view->record = &record_of(message);
         view->app_id = consumer::get_text(message.app_id);
-        view->info = {title_of(view->record->title, view->record->app), view->app_id, message.width,
-                      message.height};
+        view->info = {title_of(view->record->title, view->record->app),
+                      title_of(view->app_id, view->record->app), message.width, message.height};
         LOG_INFO("stream %llu: %s%s%s (process %u), %ux%u",
                  static_cast<unsigned long long>(message.stream), view->record->vm.c_str(),
                  view->record->vm.empty() ? "" : "/", view->record->app.c_str(), message.pid,
@@ -296,6 +298,7 @@ OutputEvents Session::events_of(View& view) {
         }
     };
     events.close_wanted = [this, &view] { close_wanted(view); };
+    events.picture_wanted = [this, &view] { save_picture(view); };
     return events;
 }
 
@@ -355,6 +358,34 @@ void Session::keep_picture(View& view) {
     }
     view.record->picture = std::move(*picture);
     view.record->picture_serial = view.newest_serial;
+}
+
+// A user has pressed the key. No file is written over.
+void Session::save_picture(const View& view) {
+    if (!view.newest) return;
+    auto picture = take_picture(device_, *view.newest);
+    if (!picture) {
+        LOG_WARNING("no picture: %s", picture.error().text.c_str());
+        return;
+    }
+    std::string name = view.record->app.empty() ? "window" : view.record->app;
+    for (char& each : name) {  // the guest's text: no part of a path
+        const bool plain = (each >= '0' && each <= '9') || (each >= 'a' && each <= 'z') ||
+                           (each >= 'A' && each <= 'Z') || each == '-' || each == '_';
+        if (!plain) each = '_';
+    }
+    std::string path;
+    for (unsigned number = 1; path.empty() && number < 10000; ++number) {
+        std::string tried = settings_.pictures + "/" + name + "-" + std::to_string(number) + ".png";
+        if (::access(tried.c_str(), F_OK) != 0) path = std::move(tried);
+    }
+    if (path.empty()) {
+        LOG_WARNING("no picture: too many in %s", settings_.pictures.c_str());
+    } else if (auto wrote = write_png(*picture, path); !wrote) {
+        LOG_WARNING("%s", wrote.error().text.c_str());
+    } else {
+        LOG_INFO("picture in %s", path.c_str());
+    }
 }
 
 void Session::report_statistics() {

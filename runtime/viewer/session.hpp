@@ -99,6 +99,7 @@ class Session final : public consumer::ClientListener {
     std::vector<std::uint64_t> end_view(View& view);
     void close_wanted(View& view);
     void keep_picture(View& view);
+    void save_picture(const View& view);
     void report_statistics();
     void watch_time();
     void stop();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/viewer/fit.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -28,6 +29,12 @@ struct Settings {
     double timeout_s = 0;              // longest time without a frame; 0: no limit
     std::string screenshot;            // PNG file
     std::string stats;                 // JSON file
+
+    // Windows.
+    Scale scale = Scale::fit;
+    bool fullscreen = false;
+    bool on_top = false;
+    std::string pictures = ".";  // directory for those that the key takes
 
     std::string gpu;
     std::optional<consumer::ImportPath> import;

@@ -5,6 +5,8 @@
 #include <SDL_vulkan.h>
 #include <xcb/xcb.h>
 
+#include <cstdlib>
+
 #include "runtime/consumer/gpu/result.hpp"
 
 // These bring the macros of X11 with them.
@@ -43,6 +45,24 @@ std::unique_ptr<SurfaceMaker> SurfaceMaker::create(SDL_Window* window) {
         return nullptr;
     }
     return maker;
+}
+
+void SurfaceMaker::set_class(SDL_Window* window, const std::string& name) const {
+    SDL_SysWMinfo info;
+    SDL_VERSION(&info.version);
+    if (!x11_ || name.empty() || !SDL_GetWindowWMInfo(window, &info)) return;
+    XSync(info.info.x11.display, False);
+    // ICCCM 4.1.2.5: instance and class, each with its NUL.
+    std::string both = name;
+    both += '\0';
+    both += name;
+    both += '\0';
+    xcb_change_property(x11_->connection, XCB_PROP_MODE_REPLACE,
+                        static_cast<xcb_window_t>(info.info.x11.window), XCB_ATOM_WM_CLASS,
+                        XCB_ATOM_STRING, 8, static_cast<std::uint32_t>(both.size()), both.data());
+    // The server has it before SDL maps the window on its own connection.
+    std::free(xcb_get_input_focus_reply(x11_->connection, xcb_get_input_focus(x11_->connection),
+                                        nullptr));
 }
 
 VkSurfaceKHR SurfaceMaker::make(VkInstance instance, SDL_Window* window, std::string& why) const {

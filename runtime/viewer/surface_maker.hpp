@@ -27,6 +27,8 @@ class SurfaceMaker {
     const std::vector<const char*>& instance_extensions() const { return extensions_; }
     // VK_NULL_HANDLE on failure, with the reason in `why`.
     VkSurfaceKHR make(VkInstance instance, SDL_Window* window, std::string& why) const;
+    // WM_CLASS, by which desktops know the app; nothing on displays other than X11.
+    void set_class(SDL_Window* window, const std::string& name) const;
 
   private:
     struct X11;

@@ -98,7 +98,7 @@ Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
     if (!device) return complain(device.error());
     std::optional<std::uint64_t> refresh_ns;
     if (settings.refresh_hz) refresh_ns = period_ns(*settings.refresh_hz);
-    WindowOutputs outputs(loop, **windows, std::move(*device), refresh_ns);
+    WindowOutputs outputs(loop, **windows, std::move(*device), refresh_ns, settings);
     const Exit status =
         run_session(settings, loop, signals, socket_path, outputs.device(), outputs, [&] {
             // SDL wants the main thread; the socket and the frames get one that never waits for it.

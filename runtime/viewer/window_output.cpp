@@ -39,11 +39,12 @@ class LoopEvents {
 class SharedWindow final : public WindowListener {
   public:
     SharedWindow(EventLoop& loop, OutputEvents events, std::shared_ptr<gpu::Device> device,
-                 std::optional<std::uint64_t> refresh_ns)
-        : events_(loop, std::move(events)), wanted_refresh_ns_(refresh_ns) {
+                 std::optional<std::uint64_t> refresh_ns, Scale scale)
+        : events_(loop, std::move(events)), wanted_refresh_ns_(refresh_ns), scale_(scale) {
         presenter_ = std::make_unique<Presenter>(std::move(device), [this](const Shown& shown) {
             events_.post([shown](OutputEvents& to) { to.shown(shown); });
         });
+        presenter_->set_scale(scale);
     }
 
     // ---- the main thread
@@ -80,6 +81,16 @@ class SharedWindow final : public WindowListener {
         events_.post([](OutputEvents& to) { to.close_wanted(); });
     }
 
+    void next_scale() override {
+        const std::lock_guard lock(mutex_);
+        constexpr int kScales = static_cast<int>(Scale::one_to_one) + 1;
+        scale_ = static_cast<Scale>((static_cast<int>(scale_) + 1) % kScales);
+        if (presenter_) presenter_->set_scale(scale_);
+    }
+    void picture_wanted() override {
+        events_.post([](OutputEvents& to) { to.picture_wanted(); });
+    }
+
     // ---- the loop's thread
     // `size`: of the window, as the app has it. True: the window should take it.
     bool show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial, Size size) {
@@ -112,14 +123,15 @@ class SharedWindow final : public WindowListener {
     SizeWishes wishes_;
     std::uint64_t refresh_ns_ = 0;
     bool occluded_ = false;
+    Scale scale_;
     std::unique_ptr<Presenter> presenter_;  // null: the output has ended
 };
 
 class WindowOutput final : public Output {
   public:
-    WindowOutput(WindowSystem& windows, const OutputInfo& info,
+    WindowOutput(WindowSystem& windows, const OutputInfo& info, const Settings& settings,
                  std::shared_ptr<SharedWindow> shared)
-        : windows_(windows), info_(info), shared_(std::move(shared)) {}
+        : windows_(windows), info_(info), settings_(settings), shared_(std::move(shared)) {}
     ~WindowOutput() override {
         shared_->end();
         if (window_ != 0) windows_.close_window(window_);
@@ -132,7 +144,9 @@ class WindowOutput final : public Output {
         const std::uint32_t height = scaled ? info_.height : layout.height;
         const bool new_size = shared_->show(std::move(image), serial, {width, height});
         if (window_ == 0) {
-            window_ = windows_.open_window(info_.title, width, height, shared_);
+            window_ = windows_.open_window(
+                {info_.title, info_.app_id, width, height, settings_.fullscreen, settings_.on_top},
+                shared_);
         } else if (new_size) {
             windows_.resize_window(window_, width, height);
         }
@@ -145,6 +159,7 @@ class WindowOutput final : public Output {
   private:
     WindowSystem& windows_;
     OutputInfo info_;
+    const Settings& settings_;
     std::shared_ptr<SharedWindow> shared_;
     WindowSystem::WindowId window_ = 0;  // opened by the first frame: then its size is known
 };
@@ -152,9 +167,10 @@ class WindowOutput final : public Output {
 }  // namespace
 
 Result<std::unique_ptr<Output>> WindowOutputs::make(const OutputInfo& info, OutputEvents events) {
-    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, refresh_ns_);
+    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, refresh_ns_,
+                                                 settings_.scale);
     return std::unique_ptr<Output>(
-        std::make_unique<WindowOutput>(windows_, info, std::move(shared)));
+        std::make_unique<WindowOutput>(windows_, info, settings_, std::move(shared)));
 }
 
 }  // namespace vdmabuf::viewer

@@ -7,6 +7,7 @@
 #include "runtime/common/event_loop.hpp"
 #include "runtime/consumer/gpu/device.hpp"
 #include "runtime/viewer/output.hpp"
+#include "runtime/viewer/settings.hpp"
 #include "runtime/viewer/window_system.hpp"
 
 namespace vdmabuf::viewer {
@@ -17,8 +18,12 @@ class WindowOutputs final : public OutputFactory {
   public:
     // All must outlive the outputs. `refresh_ns`: as RefreshPacer; nothing: the display's.
     WindowOutputs(EventLoop& loop, WindowSystem& windows, std::shared_ptr<gpu::Device> device,
-                  std::optional<std::uint64_t> refresh_ns)
-        : loop_(loop), windows_(windows), device_(std::move(device)), refresh_ns_(refresh_ns) {}
+                  std::optional<std::uint64_t> refresh_ns, const Settings& settings)
+        : loop_(loop),
+          windows_(windows),
+          device_(std::move(device)),
+          refresh_ns_(refresh_ns),
+          settings_(settings) {}
     Result<std::unique_ptr<Output>> make(const OutputInfo& info, OutputEvents events) override;
     const std::shared_ptr<gpu::Device>& device() const { return device_; }
 
@@ -27,6 +32,7 @@ class WindowOutputs final : public OutputFactory {
     WindowSystem& windows_;
     std::shared_ptr<gpu::Device> device_;
     std::optional<std::uint64_t> refresh_ns_;
+    const Settings& settings_;
 };
 
 }  // namespace vdmabuf::viewer

@@ -83,16 +83,15 @@ void WindowSystem::post(std::function<void()> command) {
     SDL_PushEvent(&event);
 }
 
-WindowSystem::WindowId WindowSystem::open_window(const std::string& title, std::uint32_t width,
-                                                 std::uint32_t height,
+WindowSystem::WindowId WindowSystem::open_window(Opening opening,
                                                  std::shared_ptr<WindowListener> listener) {
     WindowId id = 0;
     {
         const std::lock_guard lock(mutex_);
         id = next_id_++;
     }
-    post([this, id, title, width, height, listener = std::move(listener)] {
-        do_open(id, title, width, height, listener);
+    post([this, id, opening = std::move(opening), listener = std::move(listener)] {
+        do_open(id, opening, listener);
     });
     return id;
 }
@@ -122,13 +121,17 @@ void WindowSystem::quit() {
 
 // ---- on the main thread
 
-void WindowSystem::do_open(WindowId id, const std::string& title, std::uint32_t width,
-                           std::uint32_t height, const std::shared_ptr<WindowListener>& listener) {
+void WindowSystem::do_open(WindowId id, const Opening& opening,
+                           const std::shared_ptr<WindowListener>& listener) {
     Window window;
     window.listener = listener;
-    window.window = SDL_CreateWindow(
-        title.c_str(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, static_cast<int>(width),
-        static_cast<int>(height), SDL_WINDOW_VULKAN | SDL_WINDOW_RESIZABLE);
+    // Hidden first: window managers read the class when a window is mapped.
+    std::uint32_t flags = SDL_WINDOW_VULKAN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN;
+    if (opening.fullscreen) flags |= SDL_WINDOW_FULLSCREEN_DESKTOP;
+    if (opening.on_top) flags |= SDL_WINDOW_ALWAYS_ON_TOP;
+    window.window =
+        SDL_CreateWindow(opening.title.c_str(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,
+                         static_cast<int>(opening.width), static_cast<int>(opening.height), flags);
     if (!window.window) return listener->open_failed(SDL_GetError());
     SDL_SetWindowData(window.window, "id", reinterpret_cast<void*>(id));
     std::string why;
@@ -137,6 +140,8 @@ void WindowSystem::do_open(WindowId id, const std::string& title, std::uint32_t 
         SDL_DestroyWindow(window.window);
         return listener->open_failed(why);
     }
+    surfaces_->set_class(window.window, opening.app_id);
+    SDL_ShowWindow(window.window);
     windows_[id] = window;
     int real_width = 0;
     int real_height = 0;
@@ -162,6 +167,37 @@ void WindowSystem::run_commands() {
     for (auto& command : commands) command();
 }
 
+WindowSystem::Window* WindowSystem::find(std::uint32_t sdl_id) {
+    SDL_Window* window = SDL_GetWindowFromID(sdl_id);
+    if (!window) return nullptr;
+    const auto found = windows_.find(reinterpret_cast<WindowId>(SDL_GetWindowData(window, "id")));
+    return found == windows_.end() ? nullptr : &found->second;
+}
+
+void WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifiers) {
+    const std::uint32_t flags = SDL_GetWindowFlags(window.window);
+    if (code == SDLK_F11) {
+        const bool is_full = (flags & SDL_WINDOW_FULLSCREEN_DESKTOP) != 0;
+        SDL_SetWindowFullscreen(window.window, is_full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
+        return;
+    }
+    if (!(modifiers & KMOD_RCTRL)) return;
+    switch (code) {
+        case SDLK_s:
+            window.listener->next_scale();
+            break;
+        case SDLK_t:
+            SDL_SetWindowAlwaysOnTop(window.window,
+                                     flags & SDL_WINDOW_ALWAYS_ON_TOP ? SDL_FALSE : SDL_TRUE);
+            break;
+        case SDLK_p:
+            window.listener->picture_wanted();
+            break;
+        default:
+            break;
+    }
+}
+
 void WindowSystem::run() {
     while (!quit_) {
         SDL_Event event{};
@@ -173,13 +209,16 @@ void WindowSystem::run() {
             run_commands();
             continue;
         }
+        if (event.type == SDL_KEYDOWN && event.key.repeat == 0) {
+            if (Window* window = find(event.key.windowID)) {
+                key(*window, event.key.keysym.sym, event.key.keysym.mod);
+            }
+            continue;
+        }
         if (event.type != SDL_WINDOWEVENT) continue;
-        SDL_Window* window = SDL_GetWindowFromID(event.window.windowID);
+        Window* window = find(event.window.windowID);
         if (!window) continue;
-        const auto id = reinterpret_cast<WindowId>(SDL_GetWindowData(window, "id"));
-        const auto found = windows_.find(id);
-        if (found == windows_.end()) continue;
-        WindowListener& listener = *found->second.listener;
+        WindowListener& listener = *window->listener;
         switch (event.window.event) {
             case SDL_WINDOWEVENT_SIZE_CHANGED:
                 listener.resized(static_cast<std::uint32_t>(event.window.data1),

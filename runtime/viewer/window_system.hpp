@@ -31,6 +31,8 @@ class WindowListener {
     virtual void exposed() = 0;
     virtual void occluded(bool is_occluded) = 0;
     virtual void close_clicked() = 0;
+    virtual void next_scale() = 0;
+    virtual void picture_wanted() = 0;
 };
 
 // The display's windows. SDL belongs to the main thread, which sleeps in run(); the other calls
@@ -51,8 +53,15 @@ class WindowSystem {
     // choose a GPU by; ends with this object.
     Result<VkSurfaceKHR> use_instance(std::shared_ptr<gpu::Instance> instance);
 
-    WindowId open_window(const std::string& title, std::uint32_t width, std::uint32_t height,
-                         std::shared_ptr<WindowListener> listener);
+    struct Opening {
+        std::string title;
+        std::string app_id;  // WM_CLASS
+        std::uint32_t width = 0;
+        std::uint32_t height = 0;
+        bool fullscreen = false;
+        bool on_top = false;
+    };
+    WindowId open_window(Opening opening, std::shared_ptr<WindowListener> listener);
     void set_title(WindowId window, const std::string& title);
     void resize_window(WindowId window, std::uint32_t width, std::uint32_t height);
     // The surface must not be used any more. The listener may be called until the main thread has
@@ -73,8 +82,10 @@ class WindowSystem {
     WindowSystem() = default;
     void post(std::function<void()> command);
     void run_commands();
-    void do_open(WindowId id, const std::string& title, std::uint32_t width, std::uint32_t height,
+    void do_open(WindowId id, const Opening& opening,
                  const std::shared_ptr<WindowListener>& listener);
+    void key(Window& window, std::int32_t code, std::uint16_t modifiers);
+    Window* find(std::uint32_t sdl_id);
     void do_close(WindowId id);
 
     std::unique_ptr<SurfaceMaker> surfaces_;

@@ -87,6 +87,39 @@ TEST_F(Window, ScalesWithItsShapeKept) {
     end(*viewer);
 }
 
+TEST_F(Window, KeysChooseTheScaleAndTakePictures) {
+    auto viewer = scene_.viewer({"--scale", "integer", "--pictures", scene_.path(".")});
+    auto app = scene_.app({"--once", "--title", "keys"});
+    ASSERT_TRUE(shows("keys", 320, 240, 1));
+    const auto key = [&](const char* command) {
+        return xdotool("search --name '^keys$' windowfocus --sync " + std::string(command));
+    };
+    ASSERT_EQ(xdotool("search --name '^keys$' windowsize 800 600"), 0);
+    const auto shows_at = [&](std::uint32_t x, std::uint32_t y, Rgb colour) {
+        return wait_until([&] {
+            const Png png = scene_.window("keys");
+            return png.width == 800 && png.height == 600 && png.at(x, y) == colour;
+        });
+    };
+    const Rgb black{0, 0, 0};
+    // Twice its size, from 80, 60.
+    EXPECT_TRUE(shows_at(80 + 160, 60 + 120, test_picture(80, 60, 320, 240, 1)));
+    EXPECT_TRUE(shows_at(78, 200, black));
+    EXPECT_TRUE(shows_at(81, 61, test_picture(0, 0, 320, 240, 1)));
+    ASSERT_EQ(key("keydown Control_R key s keyup Control_R"), 0);  // stretched
+    EXPECT_TRUE(shows_at(200, 150, test_picture(80, 60, 320, 240, 1)));
+    EXPECT_TRUE(shows_at(1, 1, test_picture(0, 0, 320, 240, 1)));
+    ASSERT_EQ(key("keydown Control_R key s keyup Control_R"), 0);  // 1:1, from 240, 180
+    EXPECT_TRUE(shows_at(240, 180, test_picture(0, 0, 320, 240, 1)));
+    EXPECT_TRUE(shows_at(239, 300, black));
+    EXPECT_TRUE(shows_at(320, 240, test_picture(80, 60, 320, 240, 1)));
+    ASSERT_EQ(key("keydown Control_R key p keyup Control_R"), 0);
+    EXPECT_TRUE(wait_until(
+        [&] { return wrong_pixels(read_png(scene_.path("pattern_app-1.png")), 1) == 0; }));
+    EXPECT_EQ(xdotool("search --class org.example.pattern"), 0);
+    end(*viewer);
+}
+
 TEST_F(Window, AppsThatFollowFillTheWindow) {
     auto viewer = scene_.viewer({});
     auto app = scene_.app({"--follow", "--hz", "60", "--title", "follows"});

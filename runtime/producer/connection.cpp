@@ -194,14 +194,16 @@ Status Connection::Core::handshake() {
 
 std::shared_ptr<SharedBuffer> Connection::Core::shared_buffer(
     const std::shared_ptr<Buffer>& buffer) {
-    const std::lock_guard lock(mutex);
-    if (auto known = buffers[buffer.get()].lock()) return known;
     // Unshared by the last image in it. The core outlives it: streams keep the core.
+    // Made before the lock is taken: what ends it, even for want of memory here, takes the lock.
     std::shared_ptr<SharedBuffer> fresh(new SharedBuffer{buffer, {}}, [this](SharedBuffer* ending) {
         if (!fork_guard.in_child()) unshare(*ending);
         delete ending;
     });
-    buffers[buffer.get()] = fresh;
+    const std::lock_guard lock(mutex);
+    auto& entry = buffers[buffer.get()];
+    if (auto known = entry.lock()) return known;
+    entry = fresh;
     return fresh;
 }
 

@@ -213,8 +213,7 @@ TEST_F(MemoryFaultTest, Trap29_EachAllocationForASurfaceFails) {
     fail_allocations(2, 2);
 }
 
-// Not understood yet: it does not always end.
-TEST_F(MemoryFaultTest, DISABLED_Trap29_EachAllocationForASwapchainFails) {
+TEST_F(MemoryFaultTest, Trap29_EachAllocationForASwapchainFails) {
     if (!allocations_are_seen()) GTEST_SKIP() << "the sanitizer has the allocator";
     fail_allocations(3, 4);
 }

@@ -185,7 +185,9 @@ TEST_F(LifetimeTest, PrivateDataEndsWithItsSlot) {
         EXPECT_EQ(data, 7u);
         destroy(app.device, slot, nullptr);
     }
+#ifndef __SANITIZE_ADDRESS__  // keeps memory that was freed from being used again
     EXPECT_TRUE(came_again);
+#endif
 }
 
 // The library is as the loader wants it: three names, and found by no other.

@@ -57,7 +57,8 @@ void check_strategies(const Machine& machine, Findings& findings) {
     }
     const std::string self = this_program();
     const std::string run = self.substr(0, self.rfind('/')) + "/vdmabuf-run";
-    const auto output = run_program({run, "--no-window-system", self, "probe-swapchains"}, {"VDMABUF_LOG=info"});
+    const auto output =
+        run_program({run, "--no-window-system", self, "probe-swapchains"}, {"VDMABUF_LOG=info"});
     if (!output) {
         findings.bad(run + " cannot be started, or does not end", "install the tools again");
         return;

@@ -52,7 +52,6 @@ void Session::start(const std::string& socket_path) {
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
-    statistics_timer_ = loop_.at(now_ns() + kStatisticsNs, [this] { report_statistics(); });
     if (settings_.timeout_s > 0) watch_time();
 }
 
@@ -141,7 +140,8 @@ void Session::stream_added(const consumer::StreamAdded& message) {
     }
     had_stream_ = true;
     view->stream = message.stream;
-    view->copied_bytes = view->frames_received = view->frames_shown = view->reported_frames = 0;
+    view->copied_bytes = view->frames_received = view->frames_shown = 0;
+    view->statistics_due = false;
     view->record->reattached();
     client_->attach(message.stream);
 }
@@ -244,6 +244,7 @@ void Session::frame(const consumer::Frame& message) {
     last_frame_ns_ = now;
     if (!finishing_) view->record->received(message, now);
     ++view->frames_received;
+    report_statistics_soon(*view);
     // A second frame before the answer to the first is against the rules; no harm done.
     if (view->given || view->waiting) return give_up(message);
     show(*view, message);
@@ -312,6 +313,7 @@ void Session::on_shown(View& view, const Shown& shown) {
     view.newest_serial = shown.serial;
     view.copied_bytes += shown.cpu_copied_bytes;
     ++view.frames_shown;
+    report_statistics_soon(view);
     if (!finishing_) {
         view.record->consumer_copied_bytes += shown.cpu_copied_bytes;
         if (shown.ok) ++view.record->frames_shown;
@@ -388,11 +390,18 @@ void Session::save_picture(const View& view) {
     }
 }
 
-void Session::report_statistics() {
+// At most once a second, and not at all while nothing moves: an idle viewer sleeps.
+void Session::report_statistics_soon(View& view) {
+    view.statistics_due = true;
+    if (statistics_timer_ != 0) return;
     statistics_timer_ = loop_.at(now_ns() + kStatisticsNs, [this] { report_statistics(); });
+}
+
+void Session::report_statistics() {
+    statistics_timer_ = 0;
     for (auto& view : views_) {
-        if (view->stream == 0 || view->frames_received == view->reported_frames) continue;
-        view->reported_frames = view->frames_received;
+        if (view->stream == 0 || !view->statistics_due) continue;
+        view->statistics_due = false;
         const Percentiles latency = view->record->present_to_received.microseconds();
         auto message = consumer::make<consumer::Statistics>();
         message.stream = view->stream;

@@ -75,6 +75,19 @@ int Process::wait(double seconds) {
     return wait_until([this] { return !running(); }, seconds) ? status_ : -1;
 }
 
+std::uint64_t Process::sleeps() const {
+    static const std::string kKey = "\nvoluntary_ctxt_switches:";
+    std::uint64_t sum = 0;
+    std::error_code gone;
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/task", gone)) {
+        const std::string status = read_file(task.path() / "status");
+        const std::size_t at = status.find(kKey);
+        if (at != std::string::npos) sum += std::stoull(status.substr(at + kKey.size()));
+    }
+    return sum;
+}
+
 Rgb Png::at(std::uint32_t x, std::uint32_t y) const {
     if (x >= width || y >= height) return {1, 2, 3};
     const std::uint8_t* pixel = rgba.data() + (std::size_t{y} * width + x) * 4;

@@ -34,6 +34,8 @@ class Process {
     void signal(int number);
     // Exit status; 128 + the signal's number where one ended it; -1: still running after `seconds`.
     int wait(double seconds = 60);
+    // How often one of its threads has gone to sleep (proc(5): voluntary_ctxt_switches).
+    std::uint64_t sleeps() const;
 
   private:
     pid_t pid_ = -1;
@@ -64,6 +66,7 @@ class Scene {
     std::string path(const std::string& name) const { return directory_ + "/" + name; }
     void start_broker();
     void kill_broker() { broker_.reset(); }
+    const Process& broker() const { return *broker_; }
     // An X server; DISPLAY is set for what is started later. False: there is none.
     bool start_display();
 

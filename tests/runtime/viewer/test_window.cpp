@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "tests/runtime/viewer/harness.hpp"
 
@@ -171,6 +172,22 @@ TEST_F(Window, KeepsItsWindowOverARestartOfTheBroker) {
     EXPECT_EQ(scene_.window("stays").width, 320U);
     end(*viewer);
     EXPECT_EQ(scene_.stats()["streams"].size(), 1U);
+}
+
+// Each thread that is woken goes to sleep again, so these are counted. SDL looks for new devices
+// every 3 seconds.
+TEST_F(Window, AStillPictureWakesNobody) {
+    auto viewer = scene_.viewer({});
+    auto app = scene_.app({"--once", "--title", "still"});
+    ASSERT_TRUE(shows("still", 320, 240, 1));
+    ::sleep(2);  // the last figures are told within a second
+    const std::uint64_t viewers = viewer->sleeps(), brokers = scene_.broker().sleeps();
+    ASSERT_GT(viewers, 0U);
+    ASSERT_GT(brokers, 0U);
+    ::sleep(5);
+    EXPECT_EQ(scene_.broker().sleeps() - brokers, 0U);
+    EXPECT_LE(viewer->sleeps() - viewers, 2U);
+    end(*viewer);
 }
 
 TEST_F(Window, EndsInTimeWhateverHappens) {

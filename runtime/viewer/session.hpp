@@ -69,7 +69,7 @@ class Session final : public consumer::ClientListener {
         std::uint64_t copied_bytes = 0;  // since ATTACH
         std::uint64_t frames_received = 0;
         std::uint64_t frames_shown = 0;
-        bool statistics_due = false;  // changed since the broker was told
+        bool statistics_due = false;      // changed since the broker was told
         EventLoop::TimerId farewell = 0;  // while the broker is away
         bool close_asked = false;
     };

@@ -121,8 +121,9 @@ void WindowSurface::unbound() noexcept {
 
 void WindowSurface::destroy() noexcept {
     if (destroyed_.exchange(true)) return;
+    if (pages_) pages_->end();  // who waits for one in swap() waits no longer
+    const std::lock_guard showing(show_mutex_);
     window_->unwatch();
-    if (pages_) pages_->end();
     std::unique_ptr<producer::Stream> stream;
     {
         const std::lock_guard lock(stream_mutex_);
@@ -134,6 +135,7 @@ void WindowSurface::destroy() noexcept {
 }
 
 EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {
+    const std::lock_guard showing(show_mutex_);
     if (destroyed_.load()) return EGL_BAD_SURFACE;
     try {
         const EGLint result = show(damage);

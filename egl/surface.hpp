@@ -67,6 +67,8 @@ class WindowSurface final : public producer::StreamListener,
     const std::unique_ptr<NativeWindow> window_;
     const std::vector<EGLint> attributes_;
     std::shared_ptr<producer::Connection> connection_;
+    // A surface may be destroyed while another thread shows it; nobody else wants this.
+    std::mutex show_mutex_;
     std::mutex stream_mutex_;  // of the pointer; frames are shown without it
     std::unique_ptr<producer::Stream> stream_;
     std::unique_ptr<FramePages> pages_;

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -21,6 +22,29 @@ TEST_F(EglWindowTest, ADestroyedSurfaceLeavesTheHostAndStaysCurrent) {
     EXPECT_EQ(glGetError(), GLenum{GL_NO_ERROR});
     EXPECT_FALSE(eglSwapBuffers(app->display, surface));
     EXPECT_TRUE(app->not_current());
+}
+
+// EGL 1.5, 3.5.5: what is current in another thread stays until it is not.
+TEST_F(EglWindowTest, ASurfaceIsDestroyedWhileAnotherThreadShowsIt) {
+    host();
+    ASSERT_TRUE(app->not_current());
+    for (int i = 0; i < 50; ++i) {
+        KnownWindow other(x.display(), kEglWidth, kEglHeight);
+        const EGLSurface made = app->window(other.id());
+        ASSERT_NE(made, EGL_NO_SURFACE) << i;
+        std::atomic<int> shown{0};
+        std::thread shows([&] {
+            ASSERT_TRUE(app->current(made));
+            ASSERT_TRUE(eglSwapInterval(app->display, 0));
+            while (eglSwapBuffers(app->display, made)) ++shown;
+            EXPECT_TRUE(app->not_current());
+        });
+        while (shown < 3) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(i * 37));
+        EXPECT_TRUE(eglDestroySurface(app->display, made));
+        shows.join();
+    }
+    EXPECT_TRUE(host().wait_streams(1));
 }
 
 TEST_F(EglWindowTest, TerminateEndsWindowsAndAnotherStartWorks) {

@@ -5,6 +5,7 @@
 
 #include "egl/platform.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/window/x11_reply.hpp"
 #include "runtime/window/x11_window.hpp"
 
 namespace vdmabuf::egl {
@@ -23,11 +24,10 @@ class X11Native final : public NativeWindow {
     // have flushed the request that makes it.
     bool ask() noexcept {
         if (!app_) return true;
-        xcb_get_geometry_reply_t* reply =
-            xcb_.get_geometry_reply(app_, xcb_.get_geometry(app_, id_), nullptr);
+        const window::Reply<xcb_get_geometry_reply_t> reply(
+            xcb_.get_geometry_reply(app_, xcb_.get_geometry(app_, id_), nullptr));
         if (!reply) return false;
         last_ = {reply->width, reply->height};
-        std::free(reply);
         return true;
     }
 

@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The size that the window on the host has becomes that of the program's window.
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "runtime/window/x11_reply.hpp"
 #include "runtime/window/x11_window.hpp"
 
 namespace vdmabuf::window {
 namespace {
-
-struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-};
-template <typename T>
-using Reply = std::unique_ptr<T, Free>;
 
 // ICCCM 4.1.2.3: WM_NORMAL_HINTS.
 constexpr std::uint32_t kHintWords = 18;

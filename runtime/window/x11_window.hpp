@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Follows the size, the title and the end of X windows from the layer's own connection to the
+// Follows the size, the title and the end of X windows from a connection of our own to the
 // server, so that presenting a frame needs no round trip.
 #pragma once
 

@@ -17,13 +17,6 @@ std::uint64_t copied(const consumer::StreamStatus& status) {
     return status.producer_copied_bytes + status.broker_copied_bytes + status.consumer_copied_bytes;
 }
 
-// Titles come from guests: what would move a terminal's cursor is not passed on.
-std::string plain(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-    return text;
-}
-
 }  // namespace
 
 std::vector<StreamRates> rates_between(const BrokerState& before, const BrokerState& after,
@@ -84,7 +77,7 @@ std::string rates_text(const std::vector<StreamRates>& rates) {
         fmt::format("{:>6} {:<24} {:>11} {:>9} {:>9} {:>9} {:>10} {:>16}\n", "stream", "app",
                     "size", "present/s", "shown/s", "skip/s", "copy MB/s", "latency p50/p99");
     for (const StreamRates& each : rates) {
-        const std::string name = plain(each.vm.empty() ? each.app : each.vm + "/" + each.app);
+        const std::string name = each.vm.empty() ? each.app : each.vm + "/" + each.app;
         text +=
             fmt::format("{:>6} {:<24.24} {:>11} {:>9.1f} {:>9.1f} {:>9.1f} {:>10.1f} {:>13}us\n",
                         each.stream, name, fmt::format("{}x{}", each.width, each.height),

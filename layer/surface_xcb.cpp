@@ -58,7 +58,7 @@ std::string X11Surface::title() {
     return watcher_ ? watcher_->title(window_) : std::string();
 }
 
-// The window's new size makes the app's swapchain out of date, as on any desktop.
+// The window's new size makes the app's swapchain suboptimal, as on any desktop.
 void X11Surface::on_configure(const stream::Configure& message) {
     if (!watched_ || message.width == 0 || message.height == 0) return;
     watched_->ask_to_resize({message.width, message.height});

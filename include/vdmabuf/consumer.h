@@ -234,7 +234,9 @@ struct vdmabuf_raw_refused {
 enum vdmabuf_consumer_event_type {
     /* text: the broker's release. STREAM_ADDED for every stream follows. */
     VDMABUF_CONSUMER_CONNECTED = 1,
-    /* text: why. Every stream, image and raw buffer is over; subscriptions are not. */
+    /* text: why. Every stream, image and raw buffer is over; subscriptions are not. Mappings of
+     * memory of a VM have to be gone within three seconds: then its guest uses the pages for
+     * something else. */
     VDMABUF_CONSUMER_DISCONNECTED = 2,
     VDMABUF_CONSUMER_STREAM_ADDED = 3, /* stream */
     /* stream: the window is gone, with its images; give back those that this program has. */

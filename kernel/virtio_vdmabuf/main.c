@@ -169,6 +169,7 @@ static int vdmabuf_probe(struct virtio_device *vdev)
 	init_waitqueue_head(&vd->wait);
 	INIT_WORK(&vd->event_work, vdmabuf_event_work);
 	INIT_WORK(&vd->resync_work, vdmabuf_resync_work);
+	INIT_DELAYED_WORK(&vd->left_work, vdmabuf_share_left_work);
 
 	/* From here on put_device() frees it. */
 	device_initialize(&vd->dev);
@@ -227,6 +228,7 @@ static void vdmabuf_remove(struct virtio_device *vdev)
 		vdmabuf_channel_finish(ch, true);
 		vdmabuf_channel_put(ch);
 	}
+	cancel_delayed_work_sync(&vd->left_work);
 	ida_free(&vdmabuf_minors, vd->minor);
 	vdev->priv = NULL;
 	put_device(&vd->dev);

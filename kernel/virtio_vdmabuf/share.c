@@ -53,6 +53,25 @@ static void share_put_list(struct vdmabuf_device *vd, struct list_head *dead)
 	wake_up_all(&vd->wait);
 }
 
+/*
+ * The host that had the buffer is gone without a word about it. Its consumers may
+ * be using the pages for a while (VIRTIO_VDMABUF_GRACE_MS).
+ */
+static void share_leave(struct vdmabuf_shared *share)
+{
+	unsigned long grace = msecs_to_jiffies(VIRTIO_VDMABUF_GRACE_MS);
+	struct vdmabuf_device *vd = share->ch->vd;
+
+	lockdep_assert_held(&share->ch->mutex);
+	share->state = VDMABUF_SHARE_LEFT;
+	share->left_until = jiffies + grace;
+	spin_lock_irq(&vd->lock);
+	/* Its removal frees everything. */
+	if (!vd->gone)
+		queue_delayed_work(system_long_wq, &vd->left_work, grace + 1);
+	spin_unlock_irq(&vd->lock);
+}
+
 static void destroy_done(struct vdmabuf_request *req)
 {
 	struct vdmabuf_shared *share = container_of(req, struct vdmabuf_shared, destroy.req);
@@ -64,9 +83,12 @@ static void destroy_done(struct vdmabuf_request *req)
 	mutex_lock(&ch->mutex);
 	switch (req->status) {
 	case VIRTIO_VDMABUF_OK:
+		share_unlink(share, &dead);
+		break;
 	case VIRTIO_VDMABUF_ERR_NO_CHANNEL:
 	case VIRTIO_VDMABUF_ERR_NO_BUFFER:
-		share_unlink(share, &dead);
+		/* A new host, whether or not it has said so yet. */
+		share_leave(share);
 		break;
 	case VIRTIO_VDMABUF_PENDING:
 		if (share->released)
@@ -356,19 +378,54 @@ void vdmabuf_share_free_all(struct vdmabuf_channel *ch)
 	share_put_list(ch->vd, &dead);
 }
 
-/* The host has started anew and holds nothing of what it was asked to release. */
+/* The host has started anew and knows nothing of what it was asked to release. */
 void vdmabuf_share_host_lost(struct vdmabuf_channel *ch)
 {
-	struct vdmabuf_shared *share, *next;
-	LIST_HEAD(dead);
+	struct vdmabuf_shared *share;
 
 	mutex_lock(&ch->mutex);
-	list_for_each_entry_safe(share, next, &ch->shares, node) {
+	list_for_each_entry(share, &ch->shares, node) {
 		if (share->state == VDMABUF_SHARE_PENDING || share->state == VDMABUF_SHARE_PARKED)
-			share_unlink(share, &dead);
+			share_leave(share);
 	}
 	mutex_unlock(&ch->mutex);
-	share_put_list(ch->vd, &dead);
+}
+
+/* Gives back the pages of buffers whose time after the host's end is over. */
+void vdmabuf_share_left_work(struct work_struct *work)
+{
+	struct vdmabuf_device *vd = container_of(work, struct vdmabuf_device, left_work.work);
+	unsigned long index, next_end = 0;
+	struct vdmabuf_shared *share, *next;
+	struct vdmabuf_channel *ch;
+	bool more = false;
+	LIST_HEAD(dead);
+
+	for (index = 0; (ch = vdmabuf_channel_next(vd, &index)); index++) {
+		mutex_lock(&ch->mutex);
+		list_for_each_entry_safe(share, next, &ch->shares, node) {
+			if (share->state != VDMABUF_SHARE_LEFT)
+				continue;
+			if (time_after_eq(jiffies, share->left_until)) {
+				share_unlink(share, &dead);
+			} else if (!more || time_before(share->left_until, next_end)) {
+				next_end = share->left_until;
+				more = true;
+			}
+		}
+		mutex_unlock(&ch->mutex);
+		share_put_list(vd, &dead);
+		vdmabuf_channel_put(ch);
+	}
+	if (more) {
+		spin_lock_irq(&vd->lock);
+		if (!vd->gone)
+			queue_delayed_work(system_long_wq, &vd->left_work,
+					   max_t(long, next_end - jiffies, 0) + 1);
+		spin_unlock_irq(&vd->lock);
+	}
+	/* Closing channels may be free now. */
+	vdmabuf_kick_events(vd);
 }
 
 void vdmabuf_share_released(struct vdmabuf_channel *ch, const u8 *id)

@@ -142,6 +142,7 @@ struct vdmabuf_device {
 	wait_queue_head_t wait; /* calls, resync, removal */
 	struct work_struct event_work; /* event queue and reaped requests */
 	struct work_struct resync_work;
+	struct delayed_work left_work;
 };
 
 /* ---- Buffers and shares -------------------------------------------------- */
@@ -165,6 +166,7 @@ enum vdmabuf_share_state {
 	VDMABUF_SHARE_LIVE,
 	VDMABUF_SHARE_DESTROYING, /* BUFFER_DESTROY is on its way */
 	VDMABUF_SHARE_PENDING, /* waits for BUFFER_RELEASED */
+	VDMABUF_SHARE_LEFT, /* its host is gone: kept until consumers have let go */
 	VDMABUF_SHARE_PARKED, /* kept until the device is reset */
 };
 
@@ -182,6 +184,7 @@ struct vdmabuf_shared {
 	bool released; /* BUFFER_RELEASED came before the answer */
 	bool settled; /* BUFFER_DESTROY is answered */
 	unsigned long generation; /* of the host that was told last */
+	unsigned long left_until; /* jiffies, while LEFT */
 	u8 id[VIRTIO_VDMABUF_ID_SIZE];
 	struct vdmabuf_small_request destroy;
 };
@@ -342,6 +345,7 @@ void vdmabuf_share_destroy_all(struct vdmabuf_channel *ch);
 void vdmabuf_share_free_all(struct vdmabuf_channel *ch);
 void vdmabuf_share_host_lost(struct vdmabuf_channel *ch);
 void vdmabuf_share_released(struct vdmabuf_channel *ch, const u8 *id);
+void vdmabuf_share_left_work(struct work_struct *work);
 
 /* ---- buffer.c ------------------------------------------------------------ */
 

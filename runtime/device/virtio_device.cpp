@@ -9,6 +9,7 @@
 
 #include <utility>
 
+#include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 
 namespace vdmabuf::device {
@@ -138,6 +139,7 @@ Status VirtioDevice::apply(const VmState& state) {
     if (!goes_on && command_.ring && (state.resumed || command_.ring->used_index() != 0)) {
         LOG_INFO("VM '%s': its driver announces everything anew", vm_.c_str());
         events_.resync(random_number());
+        begin_grace();
     }
     // A kick or an interrupt may have been lost with the process that served before.
     later([](VirtioDevice& device) {
@@ -177,6 +179,18 @@ void VirtioDevice::reset() {
     channels_.clear();
     buffers_.clear();
     events_.clear();
+    grace_.clear();
+    if (grace_end_) loop_.cancel(std::exchange(grace_end_, 0));
+}
+
+void VirtioDevice::begin_grace() {
+    constexpr std::uint64_t kGraceNs = VIRTIO_VDMABUF_GRACE_MS * std::uint64_t{1'000'000};
+    if (grace_end_) loop_.cancel(grace_end_);
+    grace_end_ = loop_.at(now_ns() + kGraceNs, [this] {
+        grace_end_ = 0;
+        // The end of a buffer may have further effects.
+        std::exchange(grace_, {}).clear();
+    });
 }
 
 void VirtioDevice::fail(const Error& why) {
@@ -331,9 +345,12 @@ virtio_vdmabuf_status VirtioDevice::execute(const BufferCreate& command) {
         return memory.error().code == EFAULT ? VIRTIO_VDMABUF_ERR_ADDRESS
                                              : VIRTIO_VDMABUF_ERR_INVALID;
     }
-    const broker::Created created = handler_.buffer_created(
-        *channel, command.id, buffers_.add(command.channel, command.id, std::move(*memory)));
-    if (created == broker::Created::ok) return VIRTIO_VDMABUF_OK;
+    auto buffer = buffers_.add(command.channel, command.id, std::move(*memory));
+    const broker::Created created = handler_.buffer_created(*channel, command.id, buffer);
+    if (created == broker::Created::ok) {
+        if (grace_end_) grace_.push_back(std::move(buffer));
+        return VIRTIO_VDMABUF_OK;
+    }
     buffers_.cancel(command.channel, command.id);
     return created == broker::Created::exists ? VIRTIO_VDMABUF_ERR_EXISTS
                                               : VIRTIO_VDMABUF_ERR_QUOTA;

@@ -30,7 +30,8 @@ namespace vdmabuf::device {
 // The device has no state beside the virtqueues, its channels and its buffers. Stopping the command
 // queue ends all channels and buffers. When a queue starts at a used index other than 0 (the VM was
 // paused, or another process served it before), the driver has channels that we do not know of: it
-// is told to RESYNC.
+// is told to RESYNC. What it tells us of then, consumers of the process that served before may
+// still be showing: for VIRTIO_VDMABUF_GRACE_MS no such buffer is released.
 class VirtioDevice {
   public:
     VirtioDevice(EventLoop& loop, std::string vm, const Limits& limits,
@@ -62,7 +63,8 @@ class VirtioDevice {
 
     Status start(Queue& queue, Kind kind, const RingState& state);
     void stop(Queue& queue);
-    void reset();                 // all channels, buffers and events end
+    void reset();  // all channels, buffers and events end
+    void begin_grace();
     void fail(const Error& why);  // broken until the driver resets the device
 
     void kicked(Kind kind, int fd);
@@ -98,6 +100,9 @@ class VirtioDevice {
     std::map<std::uint32_t, std::unique_ptr<Channel>> channels_;
     BufferTable buffers_;
     EventQueue events_;
+    // Until the timer runs off, whatever the driver tells us of is held here too.
+    std::vector<std::shared_ptr<const BufferMemory>> grace_;
+    EventLoop::TimerId grace_end_ = 0;
     std::uint64_t next_serial_ = 1;
     // Inside run_commands() events collect, so that one interrupt serves them all.
     bool collecting_ = false;

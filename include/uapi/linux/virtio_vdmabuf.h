@@ -103,6 +103,14 @@ struct virtio_vdmabuf_buffer_create {
 };
 
 /*
+ * A host process may end while its consumers still show what they have. They let
+ * go within 3 seconds, and for this time after the host has started anew the
+ * pages of its buffers stay the host's: the driver keeps those that the old host
+ * had not released yet, and the new host answers PENDING for all others.
+ */
+#define VIRTIO_VDMABUF_GRACE_MS 5000
+
+/*
  * BUFFER_DESTROY answers OK when the host holds no mapping of the buffer, else
  * PENDING, and a BUFFER_RELEASED event follows. The pages belong to the host
  * until then.

@@ -440,6 +440,29 @@ TEST_F(VirtioDeviceTest, ResyncAfterARestart) {
     EXPECT_NE(peek<std::uint64_t>(first, 16), peek<std::uint64_t>(second, 16));
 }
 
+// Consumers of the process that served before may still show what is announced anew.
+TEST_F(VirtioDeviceTest, ReleasesNothingSoonAfterARestart) {
+    constexpr std::uint64_t kGraceNs = VIRTIO_VDMABUF_GRACE_MS * std::uint64_t{1'000'000};
+    guest_.post_event_buffers(4);
+    VmState state = guest_.state();
+    state.resumed = true;
+    ASSERT_TRUE(device_->apply(state));
+    const std::uint64_t began = now_ns();
+    settle();
+    EXPECT_EQ(event_type(), static_cast<std::uint32_t>(VIRTIO_VDMABUF_EVT_RESYNC));
+    ASSERT_EQ(open(1), VIRTIO_VDMABUF_OK);
+    ASSERT_EQ(create_buffer(1, 1), VIRTIO_VDMABUF_OK);
+    ASSERT_EQ(create_buffer(1, 2), VIRTIO_VDMABUF_OK);
+    EXPECT_EQ(command(test::buffer_destroy(1, make_id(1))), VIRTIO_VDMABUF_PENDING);
+    EXPECT_EQ(device_->buffers(), 2U) << "it counts";
+    while (event_type() == 0 && now_ns() < began + 3 * kGraceNs) loop_->run_once(50);
+    EXPECT_GE(now_ns(), began + kGraceNs);
+    settle();
+    EXPECT_EQ(device_->buffers(), 1U);
+    EXPECT_EQ(command(test::buffer_destroy(1, make_id(2))), VIRTIO_VDMABUF_OK)
+        << "afterwards as always";
+}
+
 TEST_F(VirtioDeviceTest, ResyncAfterAPause) {
     start();
     ASSERT_EQ(open(1), VIRTIO_VDMABUF_OK);

@@ -31,7 +31,7 @@ void change(const Current& next) noexcept {
 }
 
 EGLSurface below(WindowSurface* ours, EGLSurface surface) noexcept {
-    return ours ? ours->pbuffer() : surface;
+    return ours ? ours->below() : surface;
 }
 
 }  // namespace
@@ -54,10 +54,9 @@ void make_current_again() noexcept {
                              below(now.our_read, now.read), now.context);
 }
 
-ReadFromDraw::ReadFromDraw(const WindowSurface& surface) noexcept {
+ReadFromDraw::ReadFromDraw(EGLSurface draw) noexcept {
     if (t_current.draw == t_current.read) return;
-    changed_ = real().MakeCurrent(t_current.display, surface.pbuffer(), surface.pbuffer(),
-                                  t_current.context);
+    changed_ = real().MakeCurrent(t_current.display, draw, draw, t_current.context);
 }
 
 ReadFromDraw::~ReadFromDraw() {

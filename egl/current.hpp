@@ -20,7 +20,7 @@ EGLSurface below(EGLDisplay display, EGLSurface surface) noexcept;
 // While it lives, reading reads from the surface that is drawn to.
 class ReadFromDraw {
   public:
-    explicit ReadFromDraw(const WindowSurface& surface) noexcept;
+    explicit ReadFromDraw(EGLSurface draw) noexcept;  // the vendor's
     ~ReadFromDraw();
     ReadFromDraw(const ReadFromDraw&) = delete;
     ReadFromDraw& operator=(const ReadFromDraw&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "egl/frame_pages.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "runtime/common/drm_format.hpp"
@@ -19,6 +20,17 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t step) {
 }
 
 }  // namespace
+
+void Rows::add(Rows other) {
+    if (other.count == 0) return;
+    if (count == 0) {
+        *this = other;
+        return;
+    }
+    const std::uint32_t end = std::max(first + count, other.first + other.count);
+    first = std::min(first, other.first);
+    count = end - first;
+}
 
 bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
     if (count_ != 0 && extent == extent_ && layout == layout_) return true;
@@ -46,6 +58,7 @@ bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
         Status status = buffer ? Status{} : Status{buffer.error()};
         Image image;
         image.slot = (*slots)[i];
+        image.stale = {0, extent.height};
         if (buffer) {
             image.buffer = *std::move(buffer);
             {
@@ -67,8 +80,13 @@ bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
     return true;
 }
 
-FramePages::Page FramePages::take() {
+FramePages::Page FramePages::take(std::span<const stream::Rect> damage) {
+    Rows changed;
+    for (const stream::Rect& rect : damage) changed.add({rect.y, rect.height});
+    if (damage.empty()) changed = {0, extent_.height};
     std::unique_lock lock(mutex_);
+    // Whether a page is found or not: what is not shown now changes what the next frame does.
+    for (Image& image : images_) image.stale.add(changed);
     Image* found = nullptr;
     (void)freed_.wait_for(lock, kPatience, [&] {
         for (std::uint32_t i = 0; i < count_ && !found; ++i) {
@@ -78,7 +96,7 @@ FramePages::Page FramePages::take() {
     });
     if (!found || ended_) return {};
     found->free = false;
-    return {found->buffer->mapping.bytes(), pitch_, found->slot};
+    return {found->buffer->mapping.bytes(), pitch_, found->slot, std::exchange(found->stale, {})};
 }
 
 void FramePages::released(std::uint32_t slot) noexcept {

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "runtime/producer/connection.hpp"
 #include "runtime/window/extent.hpp"
@@ -20,6 +21,14 @@ struct PixelLayout {
     bool operator==(const PixelLayout&) const = default;
 };
 
+// Rows of an image, from below.
+struct Rows {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    // The fewest rows that have those of both in them.
+    void add(Rows other);
+};
+
 class FramePages {
   public:
     static constexpr std::uint32_t kCount = 3;  // shown, waiting, being written
@@ -28,6 +37,7 @@ class FramePages {
         std::byte* pixels = nullptr;  // null: there is none
         std::uint64_t pitch = 0;
         std::uint32_t slot = 0;
+        Rows rows;  // those that are not what the last frame has there
     };
 
     // `listener` is told of releases, and hands them to released().
@@ -41,8 +51,9 @@ class FramePages {
     // Makes images of this size and layout where there are not; false: there is no memory.
     bool fit(window::Extent extent, const PixelLayout& layout);
     // A page that nobody reads, waiting for the host, which the producer library stands in for when
-    // it does not answer. The page's pixels are null when none came free.
-    Page take();
+    // it does not answer. The page's pixels are null when none came free. `damage`: where this
+    // frame is not what the last one was; nothing: anywhere.
+    Page take(std::span<const stream::Rect> damage);
     void give_back(std::uint32_t slot) noexcept { released(slot); }
     void released(std::uint32_t slot) noexcept;
     // Takes all images back from the host; the stream is not used after that.
@@ -55,6 +66,7 @@ class FramePages {
         std::shared_ptr<producer::Buffer> buffer;
         std::uint32_t slot = 0;
         bool free = true;
+        Rows stale;  // since it was written
     };
     producer::Connection& connection_;
     producer::Stream& stream_;

@@ -229,8 +229,9 @@ void ReadBack::read(window::Extent extent, const FramePages::Page& page) const {
         }
     }
 
-    gl.ReadPixels(0, 0, static_cast<int>(extent.width), static_cast<int>(extent.height), format_,
-                  type_, page.pixels);
+    gl.ReadPixels(0, static_cast<int>(page.rows.first), static_cast<int>(extent.width),
+                  static_cast<int>(page.rows.count), format_, type_,
+                  page.pixels + page.pitch * page.rows.first);
 
     if (pixel_transfer_) gl.PopAttrib();
     for (std::size_t i = 0; i < before.size(); ++i) {

@@ -21,6 +21,7 @@ class ReadBack {
     void forget() { known_ = false; }  // another context is current
     bool known() const { return known_; }
     const PixelLayout& layout() const { return layout_; }
+    // The page's rows that it has not.
     void read(window::Extent extent, const FramePages::Page& page) const;
 
   private:

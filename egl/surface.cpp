@@ -17,19 +17,14 @@ constexpr std::uint64_t kUnknownRefreshNs = kNsPerSecond / 60;
 
 }  // namespace
 
-WindowSurface::WindowSurface(Display& display, EGLConfig config,
-                             std::unique_ptr<NativeWindow> window, std::vector<EGLint> attributes)
-    : display_(display),
-      config_(config),
-      window_(std::move(window)),
-      attributes_(std::move(attributes)) {}
+WindowSurface::WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_ptr<Backing> backing)
+    : window_(std::move(window)), backing_(std::move(backing)) {}
 
-std::shared_ptr<WindowSurface> WindowSurface::create(Display& display, EGLConfig config,
-                                                     std::unique_ptr<NativeWindow> window,
-                                                     std::vector<EGLint> attributes,
+std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindow> window,
+                                                     std::unique_ptr<Backing> backing,
                                                      EGLint& error) {
     std::shared_ptr<WindowSurface> surface(
-        new WindowSurface(display, config, std::move(window), std::move(attributes)));
+        new WindowSurface(std::move(window), std::move(backing)));
     WindowSurface& self = *surface;
     error = EGL_BAD_ALLOC;
     self.connection_ = connection();
@@ -41,7 +36,7 @@ std::shared_ptr<WindowSurface> WindowSurface::create(Display& display, EGLConfig
                          },
                          [&self] { self.follow_window(is_current(self)); }});
     const window::Extent extent = self.window_->extent();
-    if (!self.make_pbuffer(extent)) {
+    if (!self.resize(extent)) {
         error = real().GetError();
         return nullptr;
     }
@@ -60,15 +55,13 @@ std::shared_ptr<WindowSurface> WindowSurface::create(Display& display, EGLConfig
         const std::lock_guard lock(self.stream_mutex_);
         self.stream_ = *std::move(stream);
     }
-    self.pages_ = std::make_unique<FramePages>(*self.connection_, *self.stream_, self);
-    LOG_INFO("EGL: window of %ux%u, strategy read-back", extent.width, extent.height);
+    self.backing_->attach(*self.connection_, *self.stream_, self);
     error = EGL_SUCCESS;
     return surface;
 }
 
 WindowSurface::~WindowSurface() {
     destroy();
-    if (pbuffer_ != EGL_NO_SURFACE) (void)real().DestroySurface(display_.handle(), pbuffer_);
 }
 
 window::Extent WindowSurface::extent() const noexcept {
@@ -77,25 +70,12 @@ window::Extent WindowSurface::extent() const noexcept {
 }
 
 // The old one, if any, stays when this fails.
-bool WindowSurface::make_pbuffer(window::Extent extent) noexcept {
-    std::array<EGLint, 32> list{};
-    std::size_t used = 0;
-    for (const EGLint value : attributes_) {
-        if (used < list.size() - 5) list[used++] = value;
-    }
-    for (const EGLint value : {EGL_WIDTH, static_cast<EGLint>(extent.width), EGL_HEIGHT,
-                               static_cast<EGLint>(extent.height), EGL_NONE}) {
-        list[used++] = value;
-    }
-    EGLSurface made = real().CreatePbufferSurface(display_.handle(), config_, list.data());
-    if (made == EGL_NO_SURFACE) return false;
-    const EGLSurface old = std::exchange(pbuffer_, made);
+bool WindowSurface::resize(window::Extent extent) noexcept {
+    if (!backing_->resize(extent)) return false;
     extent_.store(static_cast<std::uint64_t>(extent.width) << 32 | extent.height,
                   std::memory_order_release);
-    age_.store(0, std::memory_order_relaxed);
-    if (old == EGL_NO_SURFACE) return true;
     if (is_current(*this)) make_current_again();
-    (void)real().DestroySurface(display_.handle(), old);
+    backing_->drop_old();
     return true;
 }
 
@@ -103,7 +83,7 @@ void WindowSurface::follow_window(bool current) noexcept {
     if (!current && bindings_ != 0) return;  // another thread draws; it will look itself
     const window::Extent now = window_->extent();
     if (now == extent()) return;
-    if (!make_pbuffer(now)) {
+    if (!resize(now)) {
         LOG_WARNING("EGL: a window cannot become %ux%u", now.width, now.height);
     }
 }
@@ -111,7 +91,7 @@ void WindowSurface::follow_window(bool current) noexcept {
 void WindowSurface::bound() noexcept {
     ++bindings_;
     if (!while_bound_) while_bound_ = shared_from_this();
-    read_back_.forget();
+    backing_->context_changed();
 }
 
 void WindowSurface::unbound() noexcept {
@@ -121,7 +101,7 @@ void WindowSurface::unbound() noexcept {
 
 void WindowSurface::destroy() noexcept {
     if (destroyed_.exchange(true)) return;
-    if (pages_) pages_->end();  // who waits for one in swap() waits no longer
+    backing_->end();  // who waits for one in swap() waits no longer
     const std::lock_guard showing(show_mutex_);
     window_->unwatch();
     std::unique_ptr<producer::Stream> stream;
@@ -131,7 +111,7 @@ void WindowSurface::destroy() noexcept {
     }
     // The object stays: the stream's reader may be telling it something until the stream ends
     // below.
-    if (pages_) pages_->forget();
+    backing_->forget();
 }
 
 EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {
@@ -151,25 +131,16 @@ EGLint WindowSurface::show(std::span<const stream::Rect> damage) {
     if (window_->lost()) return EGL_BAD_NATIVE_WINDOW;
     const std::uint64_t called_ns = now_ns();
     const window::Extent size = extent();
-    if (!read_back_.known() && !read_back_.prepare()) return EGL_SUCCESS;  // of no GL: OpenVG
-    if (!pages_->fit(size, read_back_.layout())) return EGL_BAD_ALLOC;
-    const FramePages::Page page = pages_->take();
-    if (!page.pixels) return EGL_SUCCESS;  // a frame is lost, the app goes on
-    {
-        const ReadFromDraw readable(*this);
-        read_back_.read(size, page);
-    }
     producer::FrameInfo frame;
-    frame.slot = page.slot;
     frame.called_ns = called_ns;
-    frame.gpu_done_ns = now_ns();
-    frame.cpu_copied_bytes =
-        std::uint64_t{size.width} * size.height * read_back_.layout().bytes_per_pixel;
     frame.damage = damage;
+    const Backing::Outcome outcome = backing_->finish(size, damage, frame);
+    if (outcome == Backing::Outcome::no_memory) return EGL_BAD_ALLOC;
+    if (outcome == Backing::Outcome::lost) return EGL_SUCCESS;
     pace(frame);
-    if (stream_->present(frame) == 0) pages_->give_back(page.slot);  // in a child of fork(2)
+    const bool sent = stream_->present(frame) != 0;  // not in a child of fork(2)
+    backing_->handed_over(frame.slot, sent);
     window_->presented(size);
-    age_.store(1, std::memory_order_relaxed);  // the pbuffer still has this frame
     return EGL_SUCCESS;
 }
 
@@ -184,7 +155,7 @@ void WindowSurface::pace(producer::FrameInfo& frame) {
 }
 
 void WindowSurface::on_release(std::uint32_t slot, std::uint64_t) {
-    pages_->released(slot);
+    backing_->released(slot);
 }
 
 void WindowSurface::on_presented(const stream::Presented& message) {

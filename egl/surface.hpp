@@ -1,40 +1,33 @@
 // SPDX-License-Identifier: MIT
-// A window surface of the app: a stream to the host, and a pbuffer of the real vendor that the app
-// draws into. At a swap its pixels are read into shared pages.
+// A window surface of the app: a stream to the host, and what stands behind it at the real vendor.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
-#include <vector>
 
-#include "egl/frame_pages.hpp"
+#include "egl/backing.hpp"
 #include "egl/native_window.hpp"
-#include "egl/read_back.hpp"
 
 namespace vdmabuf::egl {
-
-class Display;
 
 class WindowSurface final : public producer::StreamListener,
                             public std::enable_shared_from_this<WindowSurface> {
   public:
-    // Null, with an EGL error, when there can be none. `attributes`: of the pbuffer, without an
-    // end.
-    static std::shared_ptr<WindowSurface> create(Display& display, EGLConfig config,
-                                                 std::unique_ptr<NativeWindow> window,
-                                                 std::vector<EGLint> attributes, EGLint& error);
+    // Null, with an EGL error, when there can be none.
+    static std::shared_ptr<WindowSurface> create(std::unique_ptr<NativeWindow> window,
+                                                 std::unique_ptr<Backing> backing, EGLint& error);
     ~WindowSurface() override;
 
     EGLSurface handle() noexcept { return this; }
-    EGLSurface pbuffer() const noexcept { return pbuffer_; }
+    EGLSurface below() const noexcept { return backing_->surface(); }  // the vendor's
     const void* window_identity() const noexcept { return window_->identity(); }
     window::Extent extent() const noexcept;
-    // Age of what the pbuffer has in it, in frames (EGL_EXT_buffer_age).
-    EGLint buffer_age() const noexcept { return age_.load(std::memory_order_relaxed); }
+    // In frames (EGL_EXT_buffer_age); for the thread that it is current in.
+    EGLint buffer_age() noexcept { return backing_->buffer_age(); }
 
-    // Brings the pbuffer to the window's size, where it is current or nowhere.
+    // Brings what is drawn into to the window's size, where it is current or nowhere.
     void follow_window(bool current) noexcept;
     // It became current, or is not current any more, in the calling thread.
     void bound() noexcept;
@@ -50,9 +43,8 @@ class WindowSurface final : public producer::StreamListener,
     EGLint swap_behaviour = EGL_BUFFER_DESTROYED;  // asked only: contents always stay
 
   private:
-    WindowSurface(Display& display, EGLConfig config, std::unique_ptr<NativeWindow> window,
-                  std::vector<EGLint> attributes);
-    bool make_pbuffer(window::Extent extent) noexcept;
+    WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_ptr<Backing> backing);
+    bool resize(window::Extent extent) noexcept;
     EGLint show(std::span<const stream::Rect> damage);
     void pace(producer::FrameInfo& frame);
 
@@ -62,20 +54,14 @@ class WindowSurface final : public producer::StreamListener,
     void on_close() override;
     void on_lost() override {}
 
-    Display& display_;
-    const EGLConfig config_;
     const std::unique_ptr<NativeWindow> window_;
-    const std::vector<EGLint> attributes_;
+    const std::unique_ptr<Backing> backing_;
     std::shared_ptr<producer::Connection> connection_;
     // A surface may be destroyed while another thread shows it; nobody else wants this.
     std::mutex show_mutex_;
     std::mutex stream_mutex_;  // of the pointer; frames are shown without it
     std::unique_ptr<producer::Stream> stream_;
-    std::unique_ptr<FramePages> pages_;
-    ReadBack read_back_;
-    EGLSurface pbuffer_ = EGL_NO_SURFACE;
-    std::atomic<std::uint64_t> extent_{0};  // of the pbuffer; width in the high half
-    std::atomic<EGLint> age_{0};
+    std::atomic<std::uint64_t> extent_{0};  // of what is drawn into; width in the high half
     std::atomic<EGLint> interval_{1};
     std::atomic<std::uint64_t> refresh_ns_{0};
     std::uint64_t target_ns_ = 0;

@@ -7,6 +7,7 @@
 #include "egl/current.hpp"
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
+#include "egl/pbuffer_backing.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
 #include "runtime/common/handle_table.hpp"
@@ -63,8 +64,8 @@ EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_poin
     auto window = display.platform().window(handle, by_pointer, error);
     if (!window) return no_surface(error);
     if (display.has_window(window->identity())) return no_surface(EGL_BAD_ALLOC);
-    auto surface =
-        WindowSurface::create(display, config, std::move(window), std::move(below), error);
+    auto backing = make_pbuffer_backing(display.handle(), config, std::move(below));
+    auto surface = WindowSurface::create(std::move(window), std::move(backing), error);
     if (!surface) return no_surface(error);
     const EGLSurface made = surface->handle();
     g_surfaces.insert(key_of(made), surface.get());
@@ -157,7 +158,7 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
         case EGL_MIPMAP_LEVEL:
             return succeed();  // of pbuffers only: the value stays (EGL 1.5, 3.5.6)
         default:
-            return real().QuerySurface(handle, ours->pbuffer(), attribute, value);
+            return real().QuerySurface(handle, ours->below(), attribute, value);
     }
 }
 
@@ -172,7 +173,7 @@ EGLBoolean surface_attrib(EGLDisplay handle, EGLSurface surface, EGLint attribut
         ours->swap_behaviour = value;
         return succeed();
     }
-    return real().SurfaceAttrib(handle, ours->pbuffer(), attribute, value);
+    return real().SurfaceAttrib(handle, ours->below(), attribute, value);
 }
 
 EGLBoolean bind_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept {

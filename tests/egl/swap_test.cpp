@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The ways to swap, and their pace.
+#include <array>
 #include <chrono>
 #include <thread>
 
+#include "runtime/common/drm_format.hpp"
 #include "tests/egl/gl_app.hpp"
 
 namespace vdmabuf::test {
@@ -43,6 +45,45 @@ TEST_F(EglWindowTest, DamageArrives) {
         EXPECT_FALSE(swap(app->display, surface, rects, -1));
         EXPECT_EQ(eglGetError(), EGL_BAD_PARAMETER);
     }
+}
+
+// Three images take turns: each gets what has changed since it was written, and the whole picture
+// is right.
+TEST_F(EglWindowTest, OfDamagedFramesOnlyTheRowsAreRead) {
+    const auto swap = function<PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC>("eglSwapBuffersWithDamageKHR");
+    ASSERT_TRUE(swap);
+    host();
+    constexpr std::uint64_t kRow = std::uint64_t{4} * kEglWidth;
+    constexpr EGLint kHeight = 2;
+    std::array<std::uint32_t, kEglHeight> blue{};  // of each row, from below
+    glClearColor(0, 0, 0, 1);
+    glClear(GL_COLOR_BUFFER_BIT);
+    ASSERT_TRUE(eglSwapBuffers(app->display, surface));
+    glEnable(GL_SCISSOR_TEST);
+    std::uint64_t copied = 0;
+    constexpr std::uint32_t kFrames = 20;
+    for (std::uint32_t i = 0; i < kFrames; ++i) {
+        const auto y = static_cast<EGLint>(i * 13 % (kEglHeight - kHeight));
+        glScissor(0, y, kEglWidth, kHeight);
+        glClearColor(0, 0, static_cast<float>(i + 1) / 255, 1);
+        glClear(GL_COLOR_BUFFER_BIT);
+        for (EGLint row = y; row < y + kHeight; ++row) blue[static_cast<std::size_t>(row)] = i + 1;
+        EGLint rect[] = {0, y, kEglWidth, kHeight};
+        ASSERT_TRUE(swap(app->display, surface, rect, 1));
+        const auto frame = host().wait_frame([&](const SeenFrame& seen) {
+            const unsigned shift = seen.image.fourcc == fourcc_of("XR24") ? 0 : 16;
+            for (std::uint32_t row = 0; row < kEglHeight; ++row) {
+                if ((seen.at(5, row) >> shift & 0xFF) != blue[row]) return false;
+            }
+            return true;
+        });
+        ASSERT_TRUE(frame) << "frame " << i;
+        EXPECT_EQ(frame->message.cpu_copied_bytes % kRow, 0u);
+        EXPECT_GE(frame->message.cpu_copied_bytes, kHeight * kRow);
+        copied += frame->message.cpu_copied_bytes;
+    }
+    // All three begin with nothing; what is read after that spans three strips at most.
+    EXPECT_LT(copied, kFrames * kEglHeight * kRow * 9 / 10);
 }
 
 TEST_F(EglWindowTest, PostSubBufferShowsARectangle) {

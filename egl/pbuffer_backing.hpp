@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// A pbuffer in the window's place, whose pixels are copied into shared pages at each swap.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "egl/backing.hpp"
+
+namespace vdmabuf::egl {
+
+// `attributes`: of the pbuffer, without an end.
+std::unique_ptr<Backing> make_pbuffer_backing(EGLDisplay display, EGLConfig config,
+                                              std::vector<EGLint> attributes);
+
+}  // namespace vdmabuf::egl

@@ -204,6 +204,7 @@ void ConsumerSession::message(std::span<const std::byte> bytes) {
         return refuse(status.error().code == EDQUOT ? ErrorCode::quota : ErrorCode::protocol,
                       number(*type), status.error().text);
     }
+    if (input::of_consumer(number(*type))) return on_input(bytes);
     switch (*type) {
         case Type::attach:
             return handle<consumer::Attach>(bytes);
@@ -249,7 +250,7 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     name_ = consumer::get_text(hello->name);
     raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
-    welcome.features = raw::kFeatureRaw;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput;
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);
@@ -313,6 +314,18 @@ void ConsumerSession::on(const consumer::Configure& message) {
     Stream* stream = stream_of(message.stream, Type::configure);
     // The wishes of one that shows nothing are not forwarded: they would outlive it.
     if (stream && stream->attached(index_)) stream->configure(index_, message);
+}
+
+void ConsumerSession::on_input(std::span<const std::byte> bytes) {
+    constexpr auto kInput = static_cast<Type>(input::Type::from_consumer);
+    const auto message = input::decode<input::FromConsumer>(bytes);
+    if (!message) return refuse(ErrorCode::protocol, number(kInput), message.error().text);
+    Stream* stream = stream_of(message->stream, kInput);
+    if (!input_rate_.spend(now_ns())) {
+        return refuse(ErrorCode::quota, number(kInput), "input comes too fast");
+    }
+    // Only to what it shows.
+    if (stream && stream->attached(index_)) stream->input(index_, *message);
 }
 
 void ConsumerSession::on(const consumer::CloseStream& message) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/broker/rate.hpp"
 #include "runtime/broker/raw_consumer.hpp"
 #include "runtime/broker/router.hpp"
 #include "runtime/broker/socket_channel.hpp"
@@ -23,6 +24,9 @@ class ConsumerSession {
   public:
     // How long a consumer may keep the images of a stream that has ended.
     static constexpr std::uint64_t kRemovedImagesNs = 2'000'000'000;
+    // INPUTs: more than any device makes, less than keeps a guest busy.
+    static constexpr std::uint64_t kInputsInARow = 4096;
+    static constexpr std::uint64_t kInputsPerSecond = 2000;
 
     // `index` is the consumer's among those of the router. `ended` is called once, when the
     // consumer is gone, and may destroy the session.
@@ -72,6 +76,7 @@ class ConsumerSession {
     void on(const consumer::Query& message);
     void on(const consumer::Formats& message);
     void on(const consumer::ImageAgain& message);
+    void on_input(std::span<const std::byte> bytes);
     template <typename Message>
     void handle(std::span<const std::byte> bytes);
 
@@ -94,6 +99,7 @@ class ConsumerSession {
     std::unordered_map<std::uint64_t, Attachment> attachments_;  // by stream
     std::shared_ptr<ConsumerSession*> self_;                     // for timers
     RawConsumer raw_;
+    Rate input_rate_{kInputsInARow, kInputsPerSecond};
 };
 
 }  // namespace vdmabuf::broker

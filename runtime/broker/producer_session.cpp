@@ -119,6 +119,7 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
         return fail(status.error().code == EDQUOT ? ErrorCode::quota : ErrorCode::protocol, *type,
                     status.error().text);
     }
+    if (input::of_producer(static_cast<std::uint32_t>(*type))) return on_input(bytes);
     switch (*type) {
         case Type::stream_create:
             return handle<stream::StreamCreate>(bytes);
@@ -160,7 +161,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
-    welcome.features = raw::kFeatureRaw;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput;
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = formats();
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
@@ -230,6 +231,7 @@ void ProducerSession::on(const stream::StreamCreate& message) {
     info.pid = pid_;
     info.width = message.width;
     info.height = message.height;
+    info.takes_input = message.flags & stream::kStreamTakesInput;
     Entry entry;
     entry.stream = &router_.add_stream(*this, message.stream, std::move(info));
     streams_.emplace(message.stream, std::move(entry));
@@ -357,6 +359,17 @@ void ProducerSession::on(const stream::StreamTitle& message) {
 void ProducerSession::on(const stream::StreamHdr& message) {
     Entry* entry = entry_of(message.stream, Type::stream_hdr);
     if (entry && entry->stream) entry->stream->set_hdr(message.metadata);
+}
+
+void ProducerSession::on_input(std::span<const std::byte> bytes) {
+    constexpr auto kAck = static_cast<Type>(input::Type::ack);
+    const auto ack = input::decode<input::Ack>(bytes);
+    if (!ack) return fail(ErrorCode::protocol, kAck, ack.error().text);
+    Entry* entry = entry_of(ack->stream, kAck);
+    if (!entry || !entry->stream) return;
+    if (const auto status = entry->stream->input_taken(*ack); !status) {
+        fail(ErrorCode::protocol, kAck, status.error().text);
+    }
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

@@ -32,21 +32,6 @@ Quota::Quota(const Limits& limits)
              limits.images,      limits.raw_offers, limits.raw_receivers},
       streams_per_connection_(limits.streams) {}
 
-bool Quota::spend_change(std::uint64_t now_ns) {
-    constexpr std::uint64_t kOneNs = kNsPerSecond / kChangesPerSecond;
-    const std::uint64_t earned = (now_ns - changes_since_ns_) / kOneNs;
-    if (earned >= kChangesInARow - changes_left_) {
-        changes_left_ = kChangesInARow;
-        changes_since_ns_ = now_ns;
-    } else {
-        changes_left_ += earned;
-        changes_since_ns_ += earned * kOneNs;
-    }
-    if (changes_left_ == 0) return false;
-    --changes_left_;
-    return true;
-}
-
 std::optional<Quota::Share> Quota::take(Kind kind, std::uint64_t amount) {
     const auto index = static_cast<std::size_t>(kind);
     if (amount > limit_[index] - used_[index]) return std::nullopt;

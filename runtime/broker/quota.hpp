@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "runtime/broker/broker.hpp"
+#include "runtime/broker/rate.hpp"
 
 namespace vdmabuf::broker {
 
@@ -47,7 +48,7 @@ class Quota : public std::enable_shared_from_this<Quota> {
     static constexpr std::uint64_t kChangesPerSecond = 2000;
 
     // One such change. False when there are too many.
-    bool spend_change(std::uint64_t now_ns);
+    bool spend_change(std::uint64_t now_ns) { return changes_.spend(now_ns); }
 
     // Nothing when the limit would be exceeded.
     std::optional<Share> take(Kind kind, std::uint64_t amount);
@@ -61,8 +62,7 @@ class Quota : public std::enable_shared_from_this<Quota> {
     std::array<std::uint64_t, kKinds> used_{};
     std::array<std::uint64_t, kKinds> limit_{};
     std::uint32_t streams_per_connection_ = 0;
-    std::uint64_t changes_left_ = kChangesInARow;
-    std::uint64_t changes_since_ns_ = 0;  // up to when changes_left_ has been filled up
+    Rate changes_{kChangesInARow, kChangesPerSecond};
 };
 
 }  // namespace vdmabuf::broker

@@ -88,6 +88,7 @@ void Stream::attach(unsigned consumer) {
 
 void Stream::detach(unsigned consumer) {
     pacer_.detach(consumer, now_ns());
+    input_.leave(consumer, input_sender());
     if (configured_by_ == consumer) {
         // Nobody would ever say that the window is visible again.
         configured_by_ = FramePacer::kMaxConsumers;
@@ -123,6 +124,19 @@ void Stream::configure(unsigned consumer, const consumer::Configure& wish) {
     message.height = wish.height;
     message.refresh_ns = wish.refresh_ns;
     producer_.send(stream::bytes_of(message));
+}
+
+InputQueue::Send Stream::input_sender() {
+    return [this](const input::ToProducer& message) { producer_.send(input::bytes_of(message)); };
+}
+
+void Stream::input(unsigned consumer, const input::FromConsumer& message) {
+    if (info_.takes_input) input_.add(consumer, message, input_sender());
+}
+
+Status Stream::input_taken(const input::Ack& message) {
+    if (input_.acknowledge(message.sequence, input_sender())) return {};
+    return Error{EPROTO, "INPUT_ACK of an INPUT that was not sent"};
 }
 
 void Stream::request_close() {
@@ -224,6 +238,7 @@ consumer::StreamAdded Stream::added_message() const {
     message.width = info_.width;
     message.height = info_.height;
     message.pid = info_.pid;
+    message.flags = info_.takes_input ? stream::kStreamTakesInput : 0;
     consumer::put_text(message.vm, info_.vm);
     consumer::put_text(message.app, info_.app);
     consumer::put_text(message.app_id, info_.app_id);

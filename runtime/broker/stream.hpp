@@ -9,6 +9,7 @@
 
 #include "runtime/broker/clock_offset.hpp"
 #include "runtime/broker/frame_pacer.hpp"
+#include "runtime/broker/input_queue.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
 #include "runtime/common/consumer_messages.hpp"
@@ -60,6 +61,7 @@ class Stream final : private FramePacer::Sink {
         std::uint32_t pid = 0;
         std::uint32_t width = 0;
         std::uint32_t height = 0;
+        bool takes_input = false;
     };
 
     // `id`: the broker's number; `number`: the producer's.
@@ -82,6 +84,8 @@ class Stream final : private FramePacer::Sink {
     void set_title(const std::string& title);
     // Likewise.
     void set_hdr(const stream::HdrMetadata& metadata);
+    // EPROTO when it acknowledges what it was not sent.
+    Status input_taken(const input::Ack& message);
     const stream::HdrMetadata& hdr() const { return hdr_; }
 
     // ---- the consumers' side; `consumer` is an index of the Router
@@ -93,6 +97,8 @@ class Stream final : private FramePacer::Sink {
     FramePacer::Answer presented(unsigned consumer, const consumer::Presented& message);
     void configure(unsigned consumer, const consumer::Configure& message);
     void request_close();
+    // Reaches the producer while this consumer's window has the focus.
+    void input(unsigned consumer, const input::FromConsumer& message);
     void add_copied_bytes(std::uint64_t bytes) { consumer_copied_bytes_ += bytes; }
     void set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns);
 
@@ -112,12 +118,15 @@ class Stream final : private FramePacer::Sink {
     void on_presented(std::uint64_t serial, bool shown, std::uint64_t time_ns,
                       std::uint64_t refresh_ns) override;
 
+    InputQueue::Send input_sender();
+
     Router& router_;
     ProducerLink& producer_;
     const std::uint64_t id_;
     const std::uint32_t number_;
     Info info_;
     FramePacer pacer_{*this};
+    InputQueue input_{number_};
     std::array<std::shared_ptr<Image>, stream::kMaxSlots> images_{};
 
     // presented_count of the last FRAME, by consumer: damage says what changed since that frame

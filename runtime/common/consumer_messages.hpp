@@ -90,7 +90,7 @@ struct StreamAdded {
     std::uint32_t width = 0;   // pixels
     std::uint32_t height = 0;
     std::uint32_t pid = 0;     // in the producer's world
-    std::uint32_t flags = 0;   // 0
+    std::uint32_t flags = 0;   // kStream*, for those that know input::kFeatureInput
     char vm[kNameSize] = {};   // name of the VM; empty: a producer on this kernel
     char app[kNameSize] = {};  // name of the program
     char app_id[stream::kAppIdSize] = {};

@@ -73,6 +73,10 @@ struct Hello {
     char app[kAppIdSize] = {};  // name of the program, NUL-terminated
 };
 
+// Of STREAM_CREATE, where WELCOME says that the broker forwards input: the window takes it.
+constexpr std::uint32_t kStreamTakesInput = 1u << 0;
+constexpr std::uint32_t kStreamFlags = kStreamTakesInput;
+
 // A stream is one window. Its number is the producer's choice, unique on its connection.
 struct StreamCreate {
     static constexpr Type kType = Type::stream_create;
@@ -80,7 +84,7 @@ struct StreamCreate {
     std::uint32_t stream = 0;
     std::uint32_t width = 0;  // pixels, 1 .. kMaxExtent
     std::uint32_t height = 0;
-    std::uint32_t flags = 0;  // 0
+    std::uint32_t flags = 0;  // kStream*
     char title[kTitleSize] = {};
     char app_id[kAppIdSize] = {};
 };

@@ -11,6 +11,7 @@
 #include <array>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "runtime/common/dmabuf.hpp"
 #include "runtime/common/log.hpp"
@@ -182,6 +183,7 @@ Status Connection::Core::handshake() {
                 return Error{EPROTO, "the broker speaks another version of the stream protocol"};
             }
             last_heard_ns = now_ns();
+            features = welcome->features;
             take_formats(std::span(welcome->formats).first(welcome->format_count));
             return {};
         }
@@ -227,6 +229,9 @@ bool Connection::Core::send_stream(Stream::State& stream) {
     message.stream = stream.number;
     message.width = stream.info.width;
     message.height = stream.info.height;
+    if (stream.info.takes_input && features & input::kFeatureInput) {
+        message.flags = stream::kStreamTakesInput;
+    }
     stream::put_text(message.title, stream.info.title);
     stream::put_text(message.app_id, stream.info.app_id);
     stream.announced = transport->send_waiting(stream::bytes_of(message)) == 0;
@@ -365,6 +370,7 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
         LOG_WARNING("the broker sent a malformed message, ignored");
         return;
     }
+    if (input::to_producer(static_cast<std::uint32_t>(*type))) return handle_input(bytes);
     // The stream that a message is for, with its dispatch lock held around `call`.
     const auto dispatch = [this](std::uint32_t number, auto&& call) {
         std::shared_ptr<Stream::State> state;
@@ -381,6 +387,7 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
         case stream::Type::welcome:
             if (const auto message = stream::decode<stream::Welcome>(bytes)) {
                 if (phase != Phase::handshake) return;
+                features = message->features;
                 take_formats(std::span(message->formats).first(message->format_count));
                 announce();
             }
@@ -453,6 +460,45 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
     }
 }
 
+void Connection::Core::handle_input(std::span<const std::byte> bytes) {
+    // One from before our HELLO is about streams that the broker has forgotten.
+    const auto message = input::decode<input::ToProducer>(bytes);
+    if (!message || phase != Phase::online) return;
+    std::shared_ptr<Stream::State> state;
+    {
+        const std::lock_guard lock(mutex);
+        const auto found = streams.find(message->stream);
+        if (found == streams.end() || !found->second->info.takes_input) return;
+        state = found->second;
+    }
+    // With the lock until the acknowledgement is sent: STREAM_DESTROY must not overtake it.
+    const std::lock_guard lock(state->dispatch);
+    if (!state->listener) return;
+    const auto events = std::span(message->events).first(message->count);
+    for (const input::Event& event : events) {
+        if (input::kind_of(event) == input::Kind::focus) state->has_focus = event.value == 1;
+    }
+    state->listener->on_input(events, message->width, message->height);
+    auto ack = input::make<input::Ack>();
+    ack.stream = message->stream;
+    ack.sequence = message->sequence;
+    transport->send_waiting(input::bytes_of(ack));
+}
+
+void Connection::Core::end_input() {
+    std::vector<std::shared_ptr<Stream::State>> all;
+    {
+        const std::lock_guard lock(mutex);
+        for (auto& [number, state] : streams) all.push_back(state);
+    }
+    const input::Event over = input::make_event(input::Kind::focus);
+    for (auto& state : all) {
+        const std::lock_guard dispatch(state->dispatch);
+        if (!std::exchange(state->has_focus, false)) continue;
+        if (state->listener) state->listener->on_input({&over, 1}, 1, 1);
+    }
+}
+
 void Connection::Core::take_formats(std::span<const stream::FormatModifier> list) {
     const auto same = [](const stream::FormatModifier& a, const stream::FormatModifier& b) {
         return a.fourcc == b.fourcc && a.modifier == b.modifier;
@@ -518,6 +564,7 @@ void Connection::Core::lost() {
 
 // The host that comes next knows no streams, and over a new connection no buffers either.
 void Connection::Core::forget_host(bool buffers_too) {
+    end_input();
     std::vector<std::shared_ptr<SharedBuffer>> alive;  // may end here: without the lock
     const std::lock_guard lock(mutex);
     online = false;

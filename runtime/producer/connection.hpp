@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
 #include "runtime/producer/buffer.hpp"
@@ -29,6 +30,10 @@ class StreamListener {
     virtual void on_presented(const stream::Presented& message) = 0;
     virtual void on_configure(const stream::Configure& message) = 0;
     virtual void on_close() = 0;
+    // Where StreamInfo::takes_input: what the user did, checked, in a window of that size. An event
+    // `focus` with value 0 follows whatever becomes of the host.
+    virtual void on_input(std::span<const input::Event> /*events*/, std::uint32_t /*width*/,
+                          std::uint32_t /*height*/) {}
     // The broker refuses to serve this connection any more (protocol, quota or policy); the reason
     // is in the log. Frames are released at 60 Hz from now on.
     virtual void on_lost() = 0;
@@ -40,6 +45,7 @@ struct StreamInfo {
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
     stream::HdrMetadata hdr{};
+    bool takes_input = false;
 };
 
 // Layout of an image in its buffer.

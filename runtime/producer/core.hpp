@@ -59,6 +59,7 @@ struct Stream::State {
 
     std::mutex dispatch;
     std::mutex mutex;
+    bool has_focus = false;  // of the reader thread, with `dispatch` held
     bool announced = false;  // STREAM_CREATE and images are with the host that we talk to
     bool unsent = false;     // frames that could not be sent wait for the reader
     StreamInfo info;
@@ -95,6 +96,7 @@ struct Connection::Core {
     std::uint64_t phase_deadline_ns = 0;
     std::uint64_t retry_ns = 0;
     std::uint64_t last_heard_ns = 0;
+    std::atomic<std::uint32_t> features{0};  // of the last WELCOME
 
     ~Core();
     Status handshake();  // of the thread that opens the connection
@@ -114,6 +116,8 @@ struct Connection::Core {
     int next_timeout_ms();
     void read_all();
     void handle(std::span<const std::byte> bytes);
+    void handle_input(std::span<const std::byte> bytes);
+    void end_input();  // there is nobody who could say that a key is released
     void say_hello();
     void announce();
     void lost();  // the connection is gone

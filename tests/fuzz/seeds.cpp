@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/stream_messages.hpp"
 #include "tests/unit/device/fake_guest.hpp"
@@ -47,6 +48,11 @@ void stream_seeds(Folder folder) {
     create.stream = 1;
     create.width = create.height = 256;
     folder.add(stream::bytes_of(create));
+    auto batch = input::make<input::ToProducer>();
+    batch.width = batch.height = 256;
+    batch.count = 1;
+    batch.events[0] = input::make_event(input::Kind::motion, 0, 0, 256, 512);
+    folder.add(input::bytes_of(batch));
     auto image = stream::make<stream::StreamImage>();
     image.stream = 1;
     image.buffer[0] = 1;

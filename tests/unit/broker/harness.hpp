@@ -23,6 +23,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/event_loop.hpp"
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/common/stream_messages.hpp"
@@ -190,6 +191,8 @@ Message Peer::decoded(const Received& received) {
     const auto message = [&] {
         if constexpr (std::is_same_v<decltype(Message::kType), const raw::Type>) {
             return raw::decode<Message>(received.bytes);
+        } else if constexpr (std::is_same_v<decltype(Message::kType), const input::Type>) {
+            return input::decode<Message>(received.bytes);
         } else if constexpr (static_cast<std::uint32_t>(Message::kType) > 0x100) {
             return consumer::decode<Message>(received.bytes);
         } else {

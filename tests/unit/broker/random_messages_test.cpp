@@ -60,8 +60,11 @@ Bytes producer_message(Random& random) {
     switch (random.below(12)) {
         case 0:
             return random.one_in(20) ? packed(hello()) : packed(stream::make<stream::Pong>());
-        case 1:
-            return packed(create(number));
+        case 1: {
+            auto message = create(number);
+            message.flags = random.below(2);
+            return packed(message);
+        }
         case 2:
         case 3: {
             auto message = image(number, slot, id);
@@ -107,7 +110,18 @@ Bytes consumer_message(Random& random, std::uint64_t newest_stream, std::uint64_
         message.stream = id;
         return message;
     };
-    switch (random.below(12)) {
+    switch (random.below(14)) {
+        case 12:
+        case 13: {
+            auto message = with(input::make<input::FromConsumer>());
+            message.width = message.height = 256;
+            message.count = 1 + random.below(input::kMaxEvents);
+            for (auto& event : message.events) {
+                event = input::make_event(input::Kind::key, 30, random.below(2));
+                if (random.one_in(3)) event = input::make_event(input::Kind::focus, 0, 1);
+            }
+            return packed(message);
+        }
         case 0:
             return packed(attach(id));
         case 1:

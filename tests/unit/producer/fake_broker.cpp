@@ -57,6 +57,7 @@ bool FakeBroker::greet(std::uint16_t version) {
     if (!expect<stream::Hello>()) return false;
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = version;
+    welcome.features = features;
     welcome.max_streams = 16;
     send(welcome);
     return true;

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/common/stream_messages.hpp"
 
@@ -32,7 +34,13 @@ class FakeBroker {
     template <typename Message>
     std::optional<Message> expect(int timeout_ms = 2000) {
         const auto bytes = next(timeout_ms);
-        auto message = stream::decode<Message>(bytes);
+        auto message = [&] {
+            if constexpr (std::is_same_v<decltype(Message::kType), const input::Type>) {
+                return input::decode<Message>(bytes);
+            } else {
+                return stream::decode<Message>(bytes);
+            }
+        }();
         if (!message) return std::nullopt;
         return *message;
     }
@@ -43,6 +51,7 @@ class FakeBroker {
     void send_raw(std::span<const std::byte> bytes) { send_message(peer_.get(), bytes); }
     // HELLO and WELCOME.
     bool greet(std::uint16_t version = stream::kVersionMax);
+    std::uint32_t features = 0;  // of WELCOME
     void release(std::uint32_t stream, std::uint32_t slot, std::uint64_t serial);
 
   private:

@@ -4,6 +4,7 @@
 #include <linux/virtio_vdmabuf.h>
 
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/stream_messages.hpp"
 
@@ -548,6 +549,33 @@ std::vector<Layout> all_layouts() {
     FIELD(raw::Status, vm);
     FIELD(raw::Status, app);
     FIELD(raw::Status, topic);
+    STRUCTURE("Input", "input event", input::Event);
+    FIELD(input::Event, kind);
+    FIELD(input::Event, code);
+    FIELD(input::Event, value);
+    FIELD(input::Event, x);
+    FIELD(input::Event, y);
+    MESSAGE("Input, producer's side", "INPUT_ACK", input::Ack);
+    FIELD(input::Ack, header);
+    FIELD(input::Ack, stream);
+    FIELD(input::Ack, sequence);
+    MESSAGE("Input, producer's side", "INPUT", input::ToProducer);
+    FIELD(input::ToProducer, header);
+    FIELD(input::ToProducer, stream);
+    FIELD(input::ToProducer, sequence);
+    FIELD(input::ToProducer, width);
+    FIELD(input::ToProducer, height);
+    FIELD(input::ToProducer, count);
+    FIELD(input::ToProducer, reserved);
+    FIELD(input::ToProducer, events);
+    MESSAGE("Input, consumer's side", "INPUT", input::FromConsumer);
+    FIELD(input::FromConsumer, header);
+    FIELD(input::FromConsumer, stream);
+    FIELD(input::FromConsumer, width);
+    FIELD(input::FromConsumer, height);
+    FIELD(input::FromConsumer, count);
+    FIELD(input::FromConsumer, reserved);
+    FIELD(input::FromConsumer, events);
     return layouts;
 }
 

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kDefaultFolders = "/etc/glvnd/egl_vendor.d:/usr/share/glvnd/egl_vendor.d";
-constexpr std::size_t kMaxFile = 64 * 1024;  // bytes of a JSON file
+constexpr std::size_t kMaxFile = std::size_t{64} << 10;  // bytes of a JSON file
 
 // As libglvnd: programs with other rights than their user's ignore the environment.
 const char* variable(const char* name) {

@@ -85,7 +85,7 @@ int vdmabuf_buffer_import(struct vdmabuf_producer* producer, int fd,
 void vdmabuf_buffer_free(struct vdmabuf_buffer* buffer) {
     if (!buffer) return;
     on_buffer(buffer, [&](auto& it) {
-        it.free(buffer);
+        it.drop(buffer);
         return 0;
     });
     delete buffer;

@@ -123,7 +123,7 @@ int vdmabuf_producer::import(int fd, vdmabuf_buffer** buffer) {
     return adopt(endpoint_->import(fd), buffer);
 }
 
-void vdmabuf_producer::free(vdmabuf_buffer* buffer) {
+void vdmabuf_producer::drop(vdmabuf_buffer* buffer) {
     endpoint_->remove(*buffer->raw);
     loop_->arm();
     buffers_.remove(buffer);

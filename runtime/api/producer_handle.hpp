@@ -32,7 +32,7 @@ struct vdmabuf_producer {
 
     int alloc(std::uint64_t bytes, vdmabuf_buffer** buffer);
     int import(int fd, vdmabuf_buffer** buffer);
-    void free(vdmabuf_buffer* buffer);
+    void drop(vdmabuf_buffer* buffer);
     int offer(vdmabuf_buffer& buffer, const char* topic, const void* message, std::size_t bytes,
               int in_fence);
     int withdraw(vdmabuf_buffer& buffer);

@@ -38,7 +38,7 @@ Result<std::unique_ptr<ConsumerSession>> ConsumerSession::create(Router& router,
     ConsumerSession* self = session.get();
     session->self_ = std::make_shared<ConsumerSession*>(self);
     SocketChannel::Handlers handlers;
-    handlers.message = [self](std::span<const std::byte> bytes, std::vector<UniqueFd> fds) {
+    handlers.message = [self](std::span<const std::byte> bytes, const std::vector<UniqueFd>& fds) {
         if (fds.empty()) return self->message(bytes);
         self->refuse(ErrorCode::protocol, 0, "a consumer sends no descriptors");
     };

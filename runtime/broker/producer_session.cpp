@@ -281,7 +281,7 @@ void ProducerSession::on(const stream::StreamImage& message) {
     std::copy(std::begin(message.planes), std::end(message.planes),
               std::begin(image->message.planes));
     image->message.buffer_size = buffer->second->memory->size;
-    router_.add_image(*entry->stream, std::move(image));
+    router_.add_image(*entry->stream, image);
 }
 
 void ProducerSession::present(std::span<const std::byte> bytes, UniqueFd fence) {

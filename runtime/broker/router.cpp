@@ -55,7 +55,7 @@ void Router::tell_hdr(Stream& stream) {
     }
 }
 
-void Router::add_image(Stream& stream, std::shared_ptr<Image> image) {
+void Router::add_image(Stream& stream, const std::shared_ptr<Image>& image) {
     image->message.image = next_image_++;
     image->message.stream = stream.id();
     image->frame = consumer::make<consumer::Frame>();

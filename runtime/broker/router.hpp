@@ -47,7 +47,7 @@ class Router {
     void tell_title(Stream& stream);
     void tell_hdr(Stream& stream);
     // Gives the image its number and shows it to the consumers that are attached.
-    void add_image(Stream& stream, std::shared_ptr<Image> image);
+    void add_image(Stream& stream, const std::shared_ptr<Image>& image);
     void remove_image(Stream& stream, std::uint32_t slot);
 
     // ---- consumers

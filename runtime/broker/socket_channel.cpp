@@ -89,6 +89,8 @@ void SocketChannel::on_events(std::uint32_t events) {
 }
 
 void SocketChannel::on_readable() {
+    // Only what has been received is read.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
     alignas(8) std::array<std::byte, stream::kMaxMessage> buffer;
     auto received = receive_message(socket_.get(), buffer);
     if (!received) {

@@ -32,6 +32,7 @@ class ClientListener {
     virtual void stream_removed(std::uint64_t /*stream*/) {}
     virtual void stream_title(std::uint64_t /*stream*/, const std::string& /*title*/) {}
     virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): those who listen keep them
     virtual void image(const Image&, BufferFiles) {}
     virtual void image_gone(std::uint64_t /*stream*/, std::uint64_t /*image*/) {}
     virtual void frame(const Frame&) {}
@@ -42,8 +43,9 @@ class ClientListener {
     virtual void broker_says(const ErrorMessage&) {}
     // A message of raw buffers (raw::to_consumer()), not decoded yet. An error: the broker breaks
     // the protocol.
-    virtual Status raw_message(std::span<const std::byte> /*bytes*/,
-                               std::vector<UniqueFd> /*fds*/) {
+    virtual Status raw_message(
+        std::span<const std::byte> /*bytes*/,
+        std::vector<UniqueFd> /*fds*/) {  // NOLINT(performance-unnecessary-value-param): as above
         return {};
     }
 };

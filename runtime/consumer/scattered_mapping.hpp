@@ -11,7 +11,7 @@
 namespace vdmabuf::consumer {
 
 // Vulkan drivers import host memory in units of 4 to 64 KiB (minImportedHostPointerAlignment).
-constexpr std::size_t kMappingUnit = 64 * 1024;
+constexpr std::size_t kMappingUnit = std::size_t{64} << 10;
 
 // Maps the runs of `buffer` in order into one range, shared and read-only (the files arrive without
 // the right to write). The range starts at a multiple of 2 MiB where the buffer is that large, else

@@ -20,7 +20,7 @@ class TestPages {
     // Larger than 2 MiB: one driver is known to read only that much of some scattered imports. In
     // pieces of 12 KiB, of which /dev/udmabuf takes 1024 unless told otherwise.
     static constexpr std::uint64_t kSize = std::uint64_t{3} << 20;
-    static constexpr std::uint64_t kPiece = 12 * 1024;
+    static constexpr std::uint64_t kPiece = std::uint64_t{12} << 10;
 
     static Result<TestPages> create();
 

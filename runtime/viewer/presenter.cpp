@@ -10,7 +10,10 @@
 namespace vdmabuf::viewer {
 
 Presenter::Presenter(std::shared_ptr<gpu::Device> device, ShownHandler shown)
-    : device_(device), shown_(std::move(shown)), painter_(device), thread_([this] { run(); }) {}
+    : device_(std::move(device)),
+      shown_(std::move(shown)),
+      painter_(device_),
+      thread_([this] { run(); }) {}
 
 Presenter::~Presenter() {
     {

@@ -7,7 +7,7 @@
 
 #include <string>
 
-struct _XDisplay;  // Display of Xlib
+struct _XDisplay;  // NOLINT(bugprone-reserved-identifier): Display of Xlib
 
 namespace vdmabuf::window {
 

@@ -67,7 +67,7 @@ int check_kind(const Machine& machine, const char* kind, const char* word, const
         const std::string folder = fmt::format("{}/{}", data, kind);
         for (const std::string& name : machine.list(folder)) {
             if (!name.ends_with(".json") || name.find("vdmabuf") == std::string::npos) continue;
-            const std::string path = folder + "/" + name;
+            const std::string path = fmt::format("{}/{}", folder, name);
             const auto text = machine.read(path);
             const std::string library = text ? library_of(*text, member) : std::string();
             if (library.empty()) {

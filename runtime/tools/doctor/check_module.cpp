@@ -10,7 +10,7 @@ namespace {
 std::string find_installed(const Machine& machine, const std::string& kernel) {
     for (const char* folder : {"updates/dkms", "updates", "extra", "kernel/drivers/virtio"}) {
         for (const char* suffix : {".ko", ".ko.xz", ".ko.zst", ".ko.gz"}) {
-            const std::string path =
+            std::string path =
                 fmt::format("/lib/modules/{}/{}/virtio_vdmabuf{}", kernel, folder, suffix);
             if (machine.exists(path)) return path;
         }

@@ -14,15 +14,14 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/unique_fd.hpp"
 
-extern char** environ;
-
 namespace vdmabuf::doctor {
 namespace {
 
-constexpr std::size_t kMaxText = 256 * 1024;
+constexpr std::size_t kMaxText = std::size_t{256} << 10;
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> result;
+    result.reserve(words.size() + 1);
     for (std::string& word : words) result.push_back(word.data());
     result.push_back(nullptr);
     return result;

@@ -3,6 +3,8 @@
 // draws into, and the way of its frames into pages that the host is shown. One for each strategy.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <span>
 
 #include "egl/egl.hpp"
@@ -38,6 +40,13 @@ class Backing {
                            producer::FrameInfo& frame) = 0;
     // The frame is the host's now, or, `sent` being false, was not taken.
     virtual void handed_over(std::uint32_t slot, bool sent) noexcept = 0;
+
+    // Where the frame in this slot lies, as long as it does; nothing when it does not.
+    struct Memory {
+        std::shared_ptr<producer::Buffer> buffer;
+        producer::ImageInfo info;
+    };
+    virtual std::optional<Memory> memory_of(std::uint32_t slot) = 0;
 
     // The host is done with a slot. Any thread.
     virtual void released(std::uint32_t slot) noexcept = 0;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "egl/display.hpp"
 
+#include <vdmabuf/egl.h>
+
 #include <algorithm>
 #include <cerrno>
 
 #include "egl/errors.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
+#include "egl/vendor_display.hpp"
 #include "runtime/common/handle_table.hpp"
 #include "runtime/common/log.hpp"
 
@@ -24,27 +27,33 @@ std::shared_ptr<producer::Connection>& known_connection() {
     return connection;
 }
 
+// Those that were made, in that order.
+std::vector<Display*>& made_displays() {
+    static auto& displays = *new std::vector<Display*>;
+    return displays;
+}
+
 EGLDisplay make_display(EGLenum platform, void* native) {
     const std::lock_guard lock(g_making);
-    EGLDisplay handle = real().imports.getPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA,
-                                                          EGL_DEFAULT_DISPLAY, nullptr);
-    if (handle == EGL_NO_DISPLAY) {
-        LOG_WARNING("EGL: stepping aside, the vendor has no displays without a window system");
-        return EGL_NO_DISPLAY;
+    for (const Display* known : made_displays()) {
+        if (known->platform().serves(platform, native)) return known->handle();
     }
-    const std::uint64_t key = reinterpret_cast<std::uintptr_t>(handle);
-    if (const Display* known = g_displays.find(key)) {
-        if (known->platform().serves(platform, native)) return handle;
-        // The vendor has one such display, and a window cannot say whose it is.
-        LOG_WARNING("EGL: stepping aside for a second window system in this program");
+    const std::vector<EGLDisplay> below = vendor_displays();
+    const auto unused = std::find_if(below.begin(), below.end(),
+                                     [](EGLDisplay handle) { return !Display::find(handle); });
+    if (unused == below.end()) {
+        LOG_WARNING("EGL: stepping aside, the vendor has %s displays without a window system",
+                    below.empty() ? "no" : "not so many");
         return EGL_NO_DISPLAY;
     }
     auto window_system = make_platform(platform, native);
     if (!window_system || !connection()) return EGL_NO_DISPLAY;
-    auto display = std::make_unique<Display>(handle, std::move(window_system));
-    g_displays.insert(key, display.get());
-    (void)display.release();
-    return handle;
+    auto display = std::make_unique<Display>(*unused, std::move(window_system));
+    std::vector<Display*>& made = made_displays();
+    made.reserve(made.size() + 1);
+    g_displays.insert(reinterpret_cast<std::uintptr_t>(*unused), display.get());
+    made.push_back(display.release());
+    return *unused;
 }
 
 }  // namespace
@@ -76,9 +85,14 @@ EGLDisplay get_platform_display(EGLenum platform, void* native, const EGLAttrib*
             case EGL_PLATFORM_WAYLAND_KHR:
             case EGL_NONE:
                 return make_display(platform, native);
+            case EGL_PLATFORM_HOST_VDMABUF:
+                if (native) return no_display(EGL_BAD_PARAMETER);
+                if (attributes && *attributes != EGL_NONE) return no_display(EGL_BAD_ATTRIBUTE);
+                return make_display(platform, native);
             case EGL_PLATFORM_SURFACELESS_MESA:
-                // The same display as ours, which libglvnd gives to the vendor that it got it from
-                // first: that must be this one.
+            case EGL_PLATFORM_DEVICE_EXT:
+                // May be the same display as one of ours, which libglvnd gives to the vendor that
+                // it got it from first: that must be this one.
                 return real().imports.getPlatformDisplay(platform, native, attributes);
             default:
                 return EGL_NO_DISPLAY;
@@ -93,6 +107,13 @@ Display* Display::find(EGLDisplay handle) noexcept {
 void Display::add(std::shared_ptr<WindowSurface> surface) {
     const std::lock_guard lock(mutex_);
     surfaces_.push_back(std::move(surface));
+}
+
+std::shared_ptr<WindowSurface> Display::get(const WindowSurface* surface) const noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(surfaces_.begin(), surfaces_.end(),
+                                    [&](const auto& known) { return known.get() == surface; });
+    return found == surfaces_.end() ? nullptr : *found;
 }
 
 std::shared_ptr<WindowSurface> Display::take(WindowSurface* surface) noexcept {

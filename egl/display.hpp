@@ -30,6 +30,7 @@ class Display {
     // Locked: surfaces are made and destroyed rarely, and frames do not come here.
     void add(std::shared_ptr<WindowSurface> surface);
     // Null when it is none of ours.
+    std::shared_ptr<WindowSurface> get(const WindowSurface* surface) const noexcept;
     std::shared_ptr<WindowSurface> take(WindowSurface* surface) noexcept;
     std::vector<std::shared_ptr<WindowSurface>> take_all() noexcept;
     bool has_window(const void* identity) const noexcept;
@@ -52,6 +53,8 @@ EGLDisplay get_platform_display(EGLenum platform, void* native, const EGLAttrib*
 // The process's connection to a host; null, with the reason in the log, when there is none.
 std::shared_ptr<producer::Connection> connection();
 
+// The vendor's list of platforms with ours.
+const char* platform_extensions(const char* theirs);
 EGLBoolean terminate(EGLDisplay display) noexcept;
 const char* query_string(EGLDisplay display, EGLint name) noexcept;
 

@@ -14,7 +14,7 @@ namespace {
 // What this library does itself, on every display of a window system.
 constexpr const char* kExtensions[] = {"EGL_KHR_swap_buffers_with_damage",
                                        "EGL_EXT_swap_buffers_with_damage", "EGL_EXT_buffer_age",
-                                       "EGL_KHR_partial_update"};
+                                       "EGL_KHR_partial_update", "EGL_VDMABUF_host_window"};
 constexpr const char* kX11Extensions[] = {"EGL_NV_post_sub_buffer"};
 
 bool has_word(std::string_view list, std::string_view word) {
@@ -44,6 +44,15 @@ const char* Display::extensions() {
         }
     });
     return extensions_.c_str();
+}
+
+const char* platform_extensions(const char* theirs) {
+    static const std::string& list = [theirs]() -> const std::string& {
+        auto& made = *new std::string(theirs ? theirs : "");
+        add_word(made, "EGL_VDMABUF_platform_host");
+        return made;
+    }();
+    return list.c_str();
 }
 
 const char* query_string(EGLDisplay handle, EGLint name) noexcept {

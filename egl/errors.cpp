@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "egl/errors.hpp"
 
+#include <utility>
+
 #include "egl/real_vendor.hpp"
 
 namespace vdmabuf::egl {
+namespace {
+
+constinit thread_local EGLint t_no_display = EGL_SUCCESS;
+
+}  // namespace
 
 EGLBoolean succeed() noexcept {
     real().exports->setEGLError(EGL_SUCCESS);
@@ -18,6 +25,17 @@ EGLBoolean fail(EGLint error) noexcept {
 EGLSurface no_surface(EGLint error) noexcept {
     (void)fail(error);
     return EGL_NO_SURFACE;
+}
+
+EGLDisplay no_display(EGLint error) noexcept {
+    t_no_display = error;
+    return EGL_NO_DISPLAY;
+}
+
+EGLint get_error() noexcept {
+    const EGLint theirs = real().GetError();
+    const EGLint ours = std::exchange(t_no_display, EGL_SUCCESS);
+    return ours != EGL_SUCCESS ? ours : theirs;
 }
 
 void fail_as_real() noexcept {

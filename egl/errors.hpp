@@ -13,6 +13,9 @@ namespace vdmabuf::egl {
 EGLBoolean succeed() noexcept;
 EGLBoolean fail(EGLint error) noexcept;
 EGLSurface no_surface(EGLint error) noexcept;
+// libglvnd asks each vendor that gives no display why, by get_error(), before it asks the next one.
+EGLDisplay no_display(EGLint error) noexcept;
+EGLint get_error() noexcept;  // as the vendor's
 // The real vendor has failed: its error is the answer.
 void fail_as_real() noexcept;
 

@@ -44,7 +44,8 @@ bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
         LOG_WARNING("EGL: no images for a window: %s", slots.error().text.c_str());
         return false;
     }
-    producer::ImageInfo info;
+    producer::ImageInfo& info = info_;
+    info = {};
     info.width = extent.width;
     info.height = extent.height;
     info.fourcc = layout.fourcc;
@@ -97,6 +98,14 @@ FramePages::Page FramePages::take(std::span<const stream::Rect> damage) {
     if (!found || ended_) return {};
     found->free = false;
     return {found->buffer->mapping.bytes(), pitch_, found->slot, std::exchange(found->stale, {})};
+}
+
+std::shared_ptr<producer::Buffer> FramePages::buffer_of(std::uint32_t slot) {
+    const std::lock_guard lock(mutex_);
+    for (std::uint32_t i = 0; i < count_; ++i) {
+        if (images_[i].slot == slot) return images_[i].buffer;
+    }
+    return nullptr;
 }
 
 void FramePages::released(std::uint32_t slot) noexcept {

@@ -56,6 +56,9 @@ class FramePages {
     Page take(std::span<const stream::Rect> damage);
     void give_back(std::uint32_t slot) noexcept { released(slot); }
     void released(std::uint32_t slot) noexcept;
+    // Null when there is no such image now.
+    std::shared_ptr<producer::Buffer> buffer_of(std::uint32_t slot);
+    const producer::ImageInfo& info() const { return info_; }  // of each
     // Takes all images back from the host; the stream is not used after that.
     void forget() noexcept;
     // No more waiting: the window has gone.
@@ -74,6 +77,7 @@ class FramePages {
     window::Extent extent_;
     PixelLayout layout_;
     std::uint64_t pitch_ = 0;
+    producer::ImageInfo info_;
 
     std::mutex mutex_;
     std::condition_variable freed_;

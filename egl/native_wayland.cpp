@@ -74,7 +74,8 @@ class WaylandPlatform final : public Platform {
         return platform == EGL_PLATFORM_WAYLAND_KHR && native == display_;
     }
 
-    std::unique_ptr<NativeWindow> window(void* handle, bool, EGLint& error) override {
+    std::unique_ptr<NativeWindow> window(void* handle, bool, window::Extent,
+                                         EGLint& error) override {
         auto* window = static_cast<wl_egl_window*>(handle);
         error = EGL_BAD_NATIVE_WINDOW;
         if (!window) return nullptr;

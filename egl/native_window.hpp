@@ -30,6 +30,8 @@ class NativeWindow {
     virtual void presented(window::Extent) noexcept {}
     virtual void close() noexcept {}
     virtual void resize(window::Extent) noexcept {}  // a wish of the host's user
+    // The app gives it another size, on any thread. False: this library cannot.
+    virtual bool set_extent(window::Extent) noexcept { return false; }
 };
 
 }  // namespace vdmabuf::egl

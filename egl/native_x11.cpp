@@ -75,7 +75,8 @@ class X11Platform final : public Platform {
     bool is_x11() const override { return true; }
     Visuals visuals() const override { return watcher_visuals(); }
 
-    std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, EGLint& error) override {
+    std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, window::Extent,
+                                         EGLint& error) override {
         if (by_pointer && !handle) {
             error = EGL_BAD_NATIVE_WINDOW;
             return nullptr;

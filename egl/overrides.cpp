@@ -9,6 +9,7 @@
 #include "egl/current.hpp"
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
+#include "egl/extension_entry.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface_entry.hpp"
 #include "egl/swap.hpp"
@@ -64,6 +65,7 @@ const Override kOverrides[] = {
     ours("eglCreateWindowSurface", create_window_surface),
     ours("eglDestroySurface", destroy_surface),
     ours("eglGetConfigAttrib", get_config_attrib),
+    ours("eglGetError", get_error),
     ours("eglMakeCurrent", make_current),
     ours("eglPostSubBufferNV", post_sub_buffer),
     ours("eglQueryString", query_string),
@@ -92,7 +94,7 @@ void* find_override(const char* name) noexcept {
         if (entry.handed_on && !real().imports.getProcAddress(name)) return nullptr;
         return entry.function;
     }
-    return nullptr;
+    return find_extension_function(name);
 }
 
 }  // namespace vdmabuf::egl

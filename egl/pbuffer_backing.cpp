@@ -42,6 +42,11 @@ class PbufferBacking final : public Backing {
         age_ = 1;  // the pbuffer still has this frame
     }
 
+    std::optional<Memory> memory_of(std::uint32_t slot) override {
+        auto buffer = pages_->buffer_of(slot);
+        if (!buffer) return std::nullopt;
+        return Memory{std::move(buffer), pages_->info()};
+    }
     void released(std::uint32_t slot) noexcept override { pages_->released(slot); }
     void end() noexcept override {
         if (pages_) pages_->end();

@@ -24,9 +24,12 @@ class Platform {
     virtual bool serves(EGLenum platform, void* native) const = 0;
     virtual Visuals visuals() const { return {}; }
     virtual bool is_x11() const { return false; }
-    // `by_pointer`: as eglCreatePlatformWindowSurface() gives X windows. Null, with an EGL error,
-    // when it is no window.
-    virtual std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, EGLint& error) = 0;
+    // Windows have the size that the app gives them (EGL_VDMABUF_platform_host).
+    virtual bool sized_by_app() const { return false; }
+    // `by_pointer`: as eglCreatePlatformWindowSurface() gives X windows. `wanted`: 0 where not
+    // said. Null, with an EGL error, when it is no window.
+    virtual std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer,
+                                                 window::Extent wanted, EGLint& error) = 0;
 };
 
 // Null, with the reason in the log, when this platform is not ours to serve.
@@ -34,5 +37,8 @@ std::unique_ptr<Platform> make_platform(EGLenum platform, void* native);
 
 std::unique_ptr<Platform> make_x11_platform(EGLenum platform, void* native);
 std::unique_ptr<Platform> make_wayland_platform(void* native);
+// `native`: there is only one, which has no handle. `by_default`: it serves the default display
+// too.
+std::unique_ptr<Platform> make_host_platform(void* native, bool by_default);
 
 }  // namespace vdmabuf::egl

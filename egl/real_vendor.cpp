@@ -32,6 +32,7 @@ bool try_library(const char* path, std::uint32_t version, const __EGLapiExports*
     if (!symbol || is_ours(symbol)) return false;
     RealVendor found;
     found.exports = exports;
+    found.vendor = vendor;
     if (!reinterpret_cast<__PFNEGLMAINPROC>(symbol)(version, exports, vendor, &found.imports) ||
         !found.imports.getPlatformDisplay || !found.imports.getProcAddress) {
         LOG_INFO("EGL: vendor %s refuses to serve", path);

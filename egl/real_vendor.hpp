@@ -33,6 +33,7 @@ struct RealVendor {
     VDMABUF_EGL_FUNCTIONS(X)
 #undef X
     const __EGLapiExports* exports = nullptr;
+    const __EGLvendorInfo* vendor = nullptr;  // what libglvnd calls this library
     __EGLapiImports imports{};
 
     template <typename Type>

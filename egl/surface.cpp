@@ -9,6 +9,8 @@
 #include "egl/real_vendor.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/common/sync_file.hpp"
+#include "runtime/producer/buffer_dmabuf.hpp"
 
 namespace vdmabuf::egl {
 namespace {
@@ -22,7 +24,8 @@ WindowSurface::WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_p
 
 std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindow> window,
                                                      std::unique_ptr<Backing> backing,
-                                                     EGLint& error) {
+                                                     std::string said_title,
+                                                     const std::string& app_id, EGLint& error) {
     std::shared_ptr<WindowSurface> surface(
         new WindowSurface(std::move(window), std::move(backing)));
     WindowSurface& self = *surface;
@@ -31,8 +34,7 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
     if (!self.connection_) return nullptr;
     self.window_->watch({[&self] {
                              const std::string title = self.window_->title();
-                             const std::lock_guard lock(self.stream_mutex_);
-                             if (self.stream_ && !title.empty()) self.stream_->set_title(title);
+                             if (!title.empty()) self.set_title(title);
                          },
                          [&self] { self.follow_window(is_current(self)); }});
     const window::Extent extent = self.window_->extent();
@@ -41,8 +43,8 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
         return nullptr;
     }
     producer::StreamInfo info;
-    info.app_id = program_invocation_short_name;
-    info.title = self.window_->title();
+    info.app_id = app_id.empty() ? program_invocation_short_name : app_id;
+    info.title = said_title.empty() ? self.window_->title() : std::move(said_title);
     if (info.title.empty()) info.title = info.app_id;
     info.width = extent.width;
     info.height = extent.height;
@@ -102,6 +104,7 @@ void WindowSurface::unbound() noexcept {
 void WindowSurface::destroy() noexcept {
     if (destroyed_.exchange(true)) return;
     backing_->end();  // who waits for one in swap() waits no longer
+    host_.end();
     const std::lock_guard showing(show_mutex_);
     window_->unwatch();
     std::unique_ptr<producer::Stream> stream;
@@ -114,11 +117,13 @@ void WindowSurface::destroy() noexcept {
     backing_->forget();
 }
 
-EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {
+EGLint WindowSurface::swap(std::span<const stream::Rect> damage, int fence,
+                           std::uint64_t& serial) noexcept {
+    serial = 0;
     const std::lock_guard showing(show_mutex_);
     if (destroyed_.load()) return EGL_BAD_SURFACE;
     try {
-        const EGLint result = show(damage);
+        const EGLint result = show(damage, fence, serial);
         if (result != EGL_SUCCESS) return result;
     } catch (...) {
         return EGL_BAD_ALLOC;
@@ -127,7 +132,7 @@ EGLint WindowSurface::swap(std::span<const stream::Rect> damage) noexcept {
     return EGL_SUCCESS;
 }
 
-EGLint WindowSurface::show(std::span<const stream::Rect> damage) {
+EGLint WindowSurface::show(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial) {
     if (window_->lost()) return EGL_BAD_NATIVE_WINDOW;
     const std::uint64_t called_ns = now_ns();
     const window::Extent size = extent();
@@ -138,7 +143,25 @@ EGLint WindowSurface::show(std::span<const stream::Rect> damage) {
     if (outcome == Backing::Outcome::no_memory) return EGL_BAD_ALLOC;
     if (outcome == Backing::Outcome::lost) return EGL_SUCCESS;
     pace(frame);
-    const bool sent = stream_->present(frame) != 0;  // not in a child of fork(2)
+    UniqueFd both;
+    if (fence >= 0 && frame.in_fence >= 0) {
+        auto merged = merged_fence(fence, frame.in_fence);
+        if (!merged) return EGL_BAD_ALLOC;
+        both = *std::move(merged);
+        frame.in_fence = both.get();
+    } else if (fence >= 0) {
+        frame.in_fence = fence;
+    }
+    host_.frame(serial_ + 1);
+    serial = stream_->present(frame);
+    const bool sent = serial != 0;  // not in a child of fork(2)
+    if (sent) {
+        serial_ = serial;
+        last_slot_ = frame.slot;
+        last_extent_ = size;
+    } else {
+        host_.unsent(serial_ + 1);
+    }
     backing_->handed_over(frame.slot, sent);
     window_->presented(size);
     return EGL_SUCCESS;
@@ -154,21 +177,67 @@ void WindowSurface::pace(producer::FrameInfo& frame) {
     frame.target_ns = target_ns_;
 }
 
-void WindowSurface::on_release(std::uint32_t slot, std::uint64_t) {
+void WindowSurface::set_title(const std::string& title) {
+    const std::lock_guard lock(stream_mutex_);
+    if (stream_) stream_->set_title(title);
+}
+
+bool WindowSurface::set_extent(window::Extent extent) noexcept {
+    if (!window_->set_extent(extent)) return false;
+    // Else who makes it current follows, or who has it so with its next frame.
+    if (is_current(*this)) follow_window(true);
+    return true;
+}
+
+EGLint WindowSurface::last_frame(EGLHostFrameVDMABUF& out) {
+    const std::lock_guard showing(show_mutex_);
+    if (destroyed_.load()) return EGL_BAD_SURFACE;
+    // The images go with the size.
+    if (serial_ == 0 || last_extent_ != extent()) return EGL_BAD_ACCESS;
+    const auto frame = backing_->memory_of(last_slot_);
+    if (!frame) return EGL_BAD_ACCESS;
+    auto dmabuf = producer::dmabuf_of(*frame->buffer);
+    if (!dmabuf) {
+        LOG_INFO("EGL: no dmabuf of a frame: %s", dmabuf.error().text.c_str());
+        return EGL_BAD_ALLOC;
+    }
+    const producer::ImageInfo& info = frame->info;
+    out = {};
+    out.serial = serial_;
+    out.modifier = info.modifier;
+    out.fourcc = static_cast<EGLint>(info.fourcc);
+    out.width = static_cast<EGLint>(info.width);
+    out.height = static_cast<EGLint>(info.height);
+    out.planes = static_cast<EGLint>(info.plane_count);
+    out.y_inverted = (info.flags & stream::kImageYFlip) != 0 ? EGL_TRUE : EGL_FALSE;
+    static_assert(EGL_FRAME_PLANES_VDMABUF == stream::kMaxPlanes);
+    for (std::uint32_t i = 0; i < info.plane_count; ++i) {
+        out.offsets[i] = static_cast<EGLint>(info.planes[i].offset);
+        out.pitches[i] = static_cast<EGLint>(info.planes[i].pitch);
+    }
+    out.fd = dmabuf->release();
+    return EGL_SUCCESS;
+}
+
+void WindowSurface::on_release(std::uint32_t slot, std::uint64_t serial) {
+    host_.released(serial);
     backing_->released(slot);
 }
 
 void WindowSurface::on_presented(const stream::Presented& message) {
+    host_.presented(message);
     if (message.refresh_ns != 0) {
         refresh_ns_.store(message.refresh_ns, std::memory_order_relaxed);
     }
 }
 
 void WindowSurface::on_configure(const stream::Configure& message) {
+    host_.configured(message);
     if (message.width != 0 && message.height != 0) window_->resize({message.width, message.height});
 }
 
 void WindowSurface::on_close() {
+    host_.close();
     window_->close();
 }
 

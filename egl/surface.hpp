@@ -6,8 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 
 #include "egl/backing.hpp"
+#include "egl/host_events.hpp"
 #include "egl/native_window.hpp"
 
 namespace vdmabuf::egl {
@@ -16,8 +18,11 @@ class WindowSurface final : public producer::StreamListener,
                             public std::enable_shared_from_this<WindowSurface> {
   public:
     // Null, with an EGL error, when there can be none.
+    // `title` and `app_id`: empty where the app says none.
     static std::shared_ptr<WindowSurface> create(std::unique_ptr<NativeWindow> window,
-                                                 std::unique_ptr<Backing> backing, EGLint& error);
+                                                 std::unique_ptr<Backing> backing,
+                                                 std::string title, const std::string& app_id,
+                                                 EGLint& error);
     ~WindowSurface() override;
 
     EGLSurface handle() noexcept { return this; }
@@ -36,16 +41,24 @@ class WindowSurface final : public producer::StreamListener,
     // any more.
     void destroy() noexcept;
 
-    // Shows what was drawn. It is the calling thread's draw surface. An EGL error.
-    EGLint swap(std::span<const stream::Rect> damage) noexcept;
+    // Shows what was drawn, when the borrowed `fence` has signalled (-1: at once). It is the
+    // calling thread's draw surface. `serial`: 0 when the frame was lost. An EGL error.
+    EGLint swap(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial) noexcept;
     void set_interval(EGLint interval) noexcept { interval_.store(interval); }
+
+    // EGL_VDMABUF_host_window; any thread, but for last_frame(): as swap().
+    HostEvents& host() noexcept { return host_; }
+    void set_title(const std::string& title);
+    // False: the size is not the app's to say.
+    bool set_extent(window::Extent extent) noexcept;
+    EGLint last_frame(EGLHostFrameVDMABUF& out);
 
     EGLint swap_behaviour = EGL_BUFFER_DESTROYED;  // asked only: contents always stay
 
   private:
     WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_ptr<Backing> backing);
     bool resize(window::Extent extent) noexcept;
-    EGLint show(std::span<const stream::Rect> damage);
+    EGLint show(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial);
     void pace(producer::FrameInfo& frame);
 
     void on_release(std::uint32_t slot, std::uint64_t serial) override;
@@ -65,9 +78,13 @@ class WindowSurface final : public producer::StreamListener,
     std::atomic<EGLint> interval_{1};
     std::atomic<std::uint64_t> refresh_ns_{0};
     std::uint64_t target_ns_ = 0;
+    HostEvents host_;
+    std::uint64_t serial_ = 0;      // of the last frame
+    std::uint32_t last_slot_ = 0;   // its slot
+    window::Extent last_extent_{};  // its size
     std::atomic<bool> destroyed_{false};
     std::shared_ptr<WindowSurface> while_bound_;  // itself
-    int bindings_ = 0;                            // draw and read, of one thread
+    std::atomic<int> bindings_{0};                // draw and read, of one thread
 };
 
 }  // namespace vdmabuf::egl

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "egl/surface_entry.hpp"
 
-#include <vector>
+#include <vdmabuf/egl.h>
+
+#include <utility>
 
 #include "egl/configs.hpp"
 #include "egl/current.hpp"
@@ -10,6 +12,7 @@
 #include "egl/pbuffer_backing.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
+#include "egl/window_request.hpp"
 #include "runtime/common/handle_table.hpp"
 
 namespace vdmabuf::egl {
@@ -22,50 +25,23 @@ std::uint64_t key_of(EGLSurface handle) noexcept {
     return reinterpret_cast<std::uintptr_t>(handle);
 }
 
-// What the vendor's pbuffer is made with, of what the app wants of its window. An EGL error.
-template <typename Value>
-EGLint pass_on(const Value* attributes, std::vector<EGLint>& out) {
-    for (const Value* at = attributes; at && *at != EGL_NONE; at += 2) {
-        const auto value = static_cast<EGLint>(at[1]);
-        switch (static_cast<EGLint>(at[0])) {
-            case EGL_RENDER_BUFFER:  // a wish (EGL 1.5, 3.5.1)
-                if (value != EGL_BACK_BUFFER && value != EGL_SINGLE_BUFFER) {
-                    return EGL_BAD_ATTRIBUTE;
-                }
-                break;
-            case EGL_PRESENT_OPAQUE_EXT:  // windows always are
-                break;
-            case EGL_GL_COLORSPACE:
-            case EGL_VG_COLORSPACE:
-            case EGL_VG_ALPHA_FORMAT:
-            case EGL_PROTECTED_CONTENT_EXT:
-                out.insert(out.end(), {static_cast<EGLint>(at[0]), value});
-                break;
-            default:
-                return EGL_BAD_ATTRIBUTE;
-        }
-        if (out.size() > 16) return EGL_BAD_ATTRIBUTE;
-    }
-    return EGL_SUCCESS;
-}
-
-template <typename Value>
-EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_pointer,
-                  const Value* attributes) {
+template <typename Read>
+EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_pointer, Read&& read) {
     EGLint type = 0;
     if (!real().GetConfigAttrib(display.handle(), config, EGL_SURFACE_TYPE, &type)) {
         fail_as_real();  // not initialised, or no configuration
         return EGL_NO_SURFACE;
     }
     if (!can_be_window(display, config)) return no_surface(EGL_BAD_MATCH);
-    std::vector<EGLint> below;
-    EGLint error = pass_on(attributes, below);
+    WindowRequest request;
+    EGLint error = read(display.platform().sized_by_app(), request);
     if (error != EGL_SUCCESS) return no_surface(error);
-    auto window = display.platform().window(handle, by_pointer, error);
+    auto window = display.platform().window(handle, by_pointer, request.extent, error);
     if (!window) return no_surface(error);
     if (display.has_window(window->identity())) return no_surface(EGL_BAD_ALLOC);
-    auto backing = make_pbuffer_backing(display.handle(), config, std::move(below));
-    auto surface = WindowSurface::create(std::move(window), std::move(backing), error);
+    auto backing = make_pbuffer_backing(display.handle(), config, std::move(request.below));
+    auto surface = WindowSurface::create(std::move(window), std::move(backing),
+                                         std::move(request.title), request.app_id, error);
     if (!surface) return no_surface(error);
     const EGLSurface made = surface->handle();
     g_surfaces.insert(key_of(made), surface.get());
@@ -85,7 +61,10 @@ EGLSurface create_window_surface(EGLDisplay handle, EGLConfig config, EGLNativeW
     Display* display = Display::find(handle);
     if (!display) return real().CreateWindowSurface(handle, config, window, attributes);
     return guarded([&]() -> EGLSurface {
-        return create(*display, config, reinterpret_cast<void*>(window), false, attributes);
+        return create(*display, config, reinterpret_cast<void*>(window), false,
+                      [&](bool sized, WindowRequest& request) {
+                          return read_attributes(attributes, sized, request);
+                      });
     });
 }
 
@@ -97,8 +76,11 @@ EGLSurface create_platform_window_surface(EGLDisplay handle, EGLConfig config, v
             "eglCreatePlatformWindowSurface");
         return down ? down(handle, config, window, attributes) : no_surface(EGL_BAD_DISPLAY);
     }
-    return guarded(
-        [&]() -> EGLSurface { return create(*display, config, window, true, attributes); });
+    return guarded([&]() -> EGLSurface {
+        return create(*display, config, window, true, [&](bool sized, WindowRequest& request) {
+            return read_wide_attributes(attributes, sized, request);
+        });
+    });
 }
 
 EGLSurface create_platform_window_surface_ext(EGLDisplay handle, EGLConfig config, void* window,
@@ -109,8 +91,11 @@ EGLSurface create_platform_window_surface_ext(EGLDisplay handle, EGLConfig confi
             "eglCreatePlatformWindowSurfaceEXT");
         return down ? down(handle, config, window, attributes) : no_surface(EGL_BAD_DISPLAY);
     }
-    return guarded(
-        [&]() -> EGLSurface { return create(*display, config, window, true, attributes); });
+    return guarded([&]() -> EGLSurface {
+        return create(*display, config, window, true, [&](bool sized, WindowRequest& request) {
+            return read_attributes(attributes, sized, request);
+        });
+    });
 }
 
 EGLBoolean destroy_surface(EGLDisplay handle, EGLSurface surface) noexcept {
@@ -150,6 +135,18 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
         case EGL_BUFFER_AGE_EXT:
             if (current_draw() != ours) return fail(EGL_BAD_SURFACE);
             *value = ours->buffer_age();
+            return succeed();
+        case EGL_HOST_WIDTH_VDMABUF:
+            *value = static_cast<EGLint>(ours->host().wish().width);
+            return succeed();
+        case EGL_HOST_HEIGHT_VDMABUF:
+            *value = static_cast<EGLint>(ours->host().wish().height);
+            return succeed();
+        case EGL_HOST_OCCLUDED_VDMABUF:
+            *value = ours->host().occluded();
+            return succeed();
+        case EGL_CLOSE_REQUESTED_VDMABUF:
+            *value = ours->host().close_requested();
             return succeed();
         case EGL_LARGEST_PBUFFER:
         case EGL_TEXTURE_FORMAT:

@@ -21,11 +21,17 @@ WindowSurface* ours(EGLDisplay display, EGLSurface surface) noexcept {
     return draw && draw->handle() == surface ? draw : find_surface(display, surface);
 }
 
-EGLBoolean show(WindowSurface& surface, std::span<const stream::Rect> damage) noexcept {
+EGLBoolean show(WindowSurface& surface, std::span<const stream::Rect> damage, int fence,
+                std::uint64_t& serial) noexcept {
     // EGL 1.5, 3.10.1: it must be bound as the draw surface of the calling thread.
     if (current_draw() != &surface) return fail(EGL_BAD_SURFACE);
-    const EGLint error = surface.swap(damage);
+    const EGLint error = surface.swap(damage, fence, serial);
     return error == EGL_SUCCESS ? succeed() : fail(error);
+}
+
+EGLBoolean show(WindowSurface& surface, std::span<const stream::Rect> damage) noexcept {
+    std::uint64_t serial = 0;
+    return show(surface, damage, -1, serial);
 }
 
 // Rows of our images begin at the lower left corner too. Empty: it is all outside.
@@ -42,6 +48,20 @@ stream::Rect clipped(const EGLint* rect, window::Extent extent) {
 
 }  // namespace
 
+EGLBoolean show_damaged(WindowSurface& window, const EGLint* rects, EGLint count, int fence,
+                        std::uint64_t& serial) noexcept {
+    if (count < 0 || (count > 0 && !rects)) return fail(EGL_BAD_PARAMETER);
+    std::array<stream::Rect, stream::kMaxDamage> damage;
+    std::size_t used = 0;
+    if (static_cast<std::size_t>(count) > damage.size()) return show(window, {}, fence, serial);
+    for (EGLint i = 0; i < count; ++i) {
+        const stream::Rect rect =
+            clipped(rects + std::size_t{4} * static_cast<std::size_t>(i), window.extent());
+        if (rect.width && rect.height) damage[used++] = rect;
+    }
+    return show(window, std::span(damage).first(used), fence, serial);
+}
+
 EGLBoolean swap_buffers(EGLDisplay display, EGLSurface surface) noexcept {
     WindowSurface* window = ours(display, surface);
     return window ? show(*window, {}) : real().SwapBuffers(display, surface);
@@ -55,16 +75,8 @@ EGLBoolean swap_buffers_with_damage(EGLDisplay display, EGLSurface surface, cons
             real().function<PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC>("eglSwapBuffersWithDamageKHR");
         return down ? down(display, surface, rects, count) : real().SwapBuffers(display, surface);
     }
-    if (count < 0 || (count > 0 && !rects)) return fail(EGL_BAD_PARAMETER);
-    std::array<stream::Rect, stream::kMaxDamage> damage;
-    std::size_t used = 0;
-    if (static_cast<std::size_t>(count) > damage.size()) return show(*window, {});
-    for (EGLint i = 0; i < count; ++i) {
-        const stream::Rect rect =
-            clipped(rects + std::size_t{4} * static_cast<std::size_t>(i), window->extent());
-        if (rect.width && rect.height) damage[used++] = rect;
-    }
-    return show(*window, std::span(damage).first(used));
+    std::uint64_t serial = 0;
+    return show_damaged(*window, rects, count, -1, serial);
 }
 
 EGLBoolean set_damage_region(EGLDisplay display, EGLSurface surface, EGLint* rects,

@@ -42,6 +42,17 @@ std::uint64_t signal_time_ns(int fd) {
     return last == 0 || last > now ? now : last;
 }
 
+Result<UniqueFd> merged_fence(int first, int second) {
+    sync_merge_data request{};
+    request.fd2 = second;
+    int rc = 0;
+    do {
+        rc = ::ioctl(first, SYNC_IOC_MERGE, &request);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0) return system_error("SYNC_IOC_MERGE");
+    return UniqueFd(request.fence);
+}
+
 Result<UniqueFd> implicit_fence(int dmabuf) {
     dma_buf_export_sync_file request{};
     request.flags = DMA_BUF_SYNC_READ;

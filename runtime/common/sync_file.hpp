@@ -19,6 +19,9 @@ bool has_signalled(int fd);
 // When the last of its fences signalled (CLOCK_MONOTONIC); now, if that is not known.
 std::uint64_t signal_time_ns(int fd);
 
+// A sync_file that signals when both have.
+Result<UniqueFd> merged_fence(int first, int second);
+
 // The fences of all GPU work that still writes to a dmabuf, as one sync_file: what a reader of it
 // has to wait for, and what a producer whose driver knows no other fences (implicit
 // synchronisation) gives as FrameInfo::in_fence. It has signalled already when nobody writes. Does

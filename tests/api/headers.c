@@ -3,10 +3,13 @@
  * What programs were compiled with stays as it is: sizes may grow at their ends, and then these
  * numbers do, but no field ever moves. 64-bit machines.
  */
+#define EGL_NO_X11
 #include <vdmabuf/consumer.h>
+#include <vdmabuf/egl.h>
 #include <vdmabuf/producer.h>
 /* Once more: they have guards. */
 #include <vdmabuf/consumer.h>
+#include <vdmabuf/egl.h>
 #include <vdmabuf/producer.h>
 
 #ifdef __cplusplus
@@ -50,6 +53,12 @@ SAME(sizeof(struct vdmabuf_raw_gone), 24);
 SAME(sizeof(struct vdmabuf_raw_refused), 32);
 SAME(sizeof(struct vdmabuf_consumer_event), 16);
 SAME(offsetof(struct vdmabuf_consumer_event, text), 8);
+SAME(sizeof(EGLHostEventVDMABUF), 48);
+SAME(offsetof(EGLHostEventVDMABUF, serial), 8);
+SAME(offsetof(EGLHostEventVDMABUF, width), 32);
+SAME(sizeof(EGLHostFrameVDMABUF), 72);
+SAME(offsetof(EGLHostFrameVDMABUF, fd), 16);
+SAME(offsetof(EGLHostFrameVDMABUF, pitches), 56);
 SAME(sizeof(struct vdmabuf_producer_options), 24);
 SAME(sizeof(struct vdmabuf_producer_event), 56);
 SAME(offsetof(struct vdmabuf_producer_event, buffer), 8);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/egl/gl_app.hpp"
 
+#include <vdmabuf/egl.h>
+
 #include <cstdlib>
 
 #include "runtime/common/drm_format.hpp"
@@ -127,13 +129,37 @@ bool has_quarters(const SeenFrame& frame, std::uint32_t seed) {
     return true;
 }
 
-void EglVendorTest::SetUp() {
-    ASSERT_TRUE(x.running()) << "Xvfb does not start";
+bool GlApp::show(EGLSurface surface, std::uint32_t seed) const {
+    draw_quarters(static_cast<std::uint32_t>(query(surface, EGL_WIDTH)),
+                  static_cast<std::uint32_t>(query(surface, EGL_HEIGHT)), seed);
+    return eglSwapBuffers(display, surface);
+}
+
+void EglBrokerTest::SetUp() {
     ASSERT_NO_FATAL_FAILURE(broker.start());
     set_egl_environment(true, broker.producer_socket());
 }
 
-HostWindow& EglVendorTest::host() {
+void EglVendorTest::SetUp() {
+    ASSERT_TRUE(x.running()) << "Xvfb does not start";
+    EglBrokerTest::SetUp();
+}
+
+void EglHostTest::SetUp() {
+    EglBrokerTest::SetUp();
+    if (HasFatalFailure()) return;
+    app = std::make_unique<GlApp>(EGL_PLATFORM_HOST_VDMABUF, nullptr);
+    const EGLint size[] = {EGL_WIDTH, kEglWidth, EGL_HEIGHT, kEglHeight, EGL_NONE};
+    surface = app->window(0, size);
+    ASSERT_NE(surface, EGL_NO_SURFACE) << std::hex << eglGetError();
+    ASSERT_TRUE(app->current(surface));
+}
+
+bool EglHostTest::show(std::uint32_t seed) {
+    return app->show(surface, seed);
+}
+
+HostWindow& EglBrokerTest::host() {
     if (!host_) {
         host_ = std::make_unique<HostWindow>(broker.consumer_socket());
         EXPECT_TRUE(host_->wait_connected());
@@ -141,7 +167,7 @@ HostWindow& EglVendorTest::host() {
     return *host_;
 }
 
-std::shared_ptr<const SeenFrame> EglVendorTest::expect_quarters(std::uint32_t seed) {
+std::shared_ptr<const SeenFrame> EglBrokerTest::expect_quarters(std::uint32_t seed) {
     auto frame = host().wait_frame([&](const SeenFrame& seen) { return has_quarters(seen, seed); });
     EXPECT_TRUE(frame) << "picture " << seed << " did not come";
     return frame;
@@ -163,9 +189,7 @@ void EglWindowTest::TearDown() {
 }
 
 bool EglWindowTest::show(std::uint32_t seed) {
-    draw_quarters(static_cast<std::uint32_t>(app->query(surface, EGL_WIDTH)),
-                  static_cast<std::uint32_t>(app->query(surface, EGL_HEIGHT)), seed);
-    return eglSwapBuffers(app->display, surface);
+    return app->show(surface, seed);
 }
 
 }  // namespace vdmabuf::test

@@ -32,6 +32,8 @@ struct GlApp {
 
     EGLSurface window(EGLNativeWindowType id, const EGLint* attributes = nullptr) const;
     bool current(EGLSurface surface) const;
+    // Draws into all of what is current, and swaps.
+    bool show(EGLSurface surface, std::uint32_t seed) const;
     bool not_current() const;
     EGLint query(EGLSurface surface, EGLint attribute) const;
 
@@ -52,17 +54,36 @@ struct KnownWindow : XWindow {
     }
 };
 
-class EglVendorTest : public ::testing::Test {
+// A host, and nothing else.
+class EglBrokerTest : public ::testing::Test {
   protected:
     void SetUp() override;
     HostWindow& host();
     std::shared_ptr<const SeenFrame> expect_quarters(std::uint32_t seed);
 
-    XServer x;
     BrokerProcess broker;
 
   private:
     std::unique_ptr<HostWindow> host_;
+};
+
+// The same, with an X server.
+class EglVendorTest : public EglBrokerTest {
+  protected:
+    void SetUp() override;
+
+    XServer x;
+};
+
+// Without one: a window of EGL_PLATFORM_HOST_VDMABUF that is current.
+class EglHostTest : public EglBrokerTest {
+  protected:
+    void SetUp() override;
+    void TearDown() override { app.reset(); }
+    bool show(std::uint32_t seed);
+
+    std::unique_ptr<GlApp> app;
+    EGLSurface surface = EGL_NO_SURFACE;
 };
 
 // The same, with a window of X11 that is current.

@@ -73,6 +73,15 @@ bool HostWindow::wait_title(const std::string& title, int timeout_ms) {
     });
 }
 
+bool HostWindow::wait_app_id(const std::string& app_id, int timeout_ms) {
+    return wait(timeout_ms, [&] {
+        for (const auto& [stream, known] : app_ids_) {
+            if (known == app_id) return true;
+        }
+        return false;
+    });
+}
+
 bool HostWindow::wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms) {
     return wait(timeout_ms, [&] { return hdr_ == metadata; });
 }
@@ -93,10 +102,10 @@ std::vector<std::uint64_t> HostWindow::streams() {
     return streams;
 }
 
-void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height) {
-    loop_->post([this, width, height, streams = streams()] {
+void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height, bool occluded) {
+    loop_->post([this, width, height, occluded, streams = streams()] {
         for (const std::uint64_t stream : streams) {
-            client_->configure(stream, width, height, 0, false);
+            client_->configure(stream, width, height, 0, occluded);
         }
     });
 }
@@ -125,6 +134,7 @@ void HostWindow::stream_added(const consumer::StreamAdded& message) {
     client_->attach(message.stream);
     const std::lock_guard lock(mutex_);
     titles_[message.stream] = consumer::get_text(message.title);
+    app_ids_[message.stream] = consumer::get_text(message.app_id);
     changed_.notify_all();
 }
 
@@ -132,6 +142,7 @@ void HostWindow::stream_removed(std::uint64_t stream) {
     std::erase_if(images_, [&](const auto& known) { return known.second.image.stream == stream; });
     const std::lock_guard lock(mutex_);
     titles_.erase(stream);
+    app_ids_.erase(stream);
     changed_.notify_all();
 }
 

@@ -42,12 +42,14 @@ class HostWindow final : public consumer::ClientListener {
     std::shared_ptr<const SeenFrame> wait_frame(const Match& match, int timeout_ms = 5000);
     bool wait_connected(int timeout_ms = 5000);
     bool wait_title(const std::string& title, int timeout_ms = 5000);
+    bool wait_app_id(const std::string& app_id, int timeout_ms = 5000);
     // The newest metadata that some stream has.
     bool wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
-    void close_streams();                                            // as the cross of a window
-    void resize_streams(std::uint32_t width, std::uint32_t height);  // as a drag of its border
+    void close_streams();  // as the cross of a window
+    // As a drag of its border.
+    void resize_streams(std::uint32_t width, std::uint32_t height, bool occluded = false);
 
   private:
     struct Known {
@@ -76,6 +78,7 @@ class HostWindow final : public consumer::ClientListener {
     std::condition_variable changed_;
     bool connected_ = false;
     std::map<std::uint64_t, std::string> titles_;
+    std::map<std::uint64_t, std::string> app_ids_;
     stream::HdrMetadata hdr_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;
     std::size_t frame_count_ = 0;

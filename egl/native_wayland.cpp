@@ -53,6 +53,7 @@ class WaylandNative final : public NativeWindow {
     void presented(window::Extent extent) noexcept override {
         if (!window_) return;
         placeholder_->commit(extent);
+        placeholder_->exchange();
         // What wl_egl_window_get_attached_size() answers.
         window_->attached_width = static_cast<int>(extent.width);
         window_->attached_height = static_cast<int>(extent.height);

@@ -70,6 +70,7 @@ void PresentWorker::run() {
         const PresentJob job = jobs_.pop();
         lock.unlock();
         hand_over(job);
+        owner_.upkeep();
         if (job.again && !refreshes_) next_refresh_ns_ = now_ns() + kRefreshNs;
         refreshes_ = job.again;
         lock.lock();
@@ -96,6 +97,7 @@ bool PresentWorker::wait_for_gpu(VkFence fence) {
 }
 
 void PresentWorker::hand_over(const PresentJob& job) {
+    if (job.with_fence && owner_.send_with_fence(job)) return;
     const Target& target = targets_[job.index];
     if (!wait_for_gpu(target.fence)) {
         owner_.free_image(job.index);

@@ -33,7 +33,8 @@ struct PresentJob {
     stream::PresentMode mode = stream::PresentMode::fifo;
     std::uint64_t id = 0;  // VK_KHR_present_id; 0: none
     Damage damage;
-    bool again = false;  // and from then on as often as a screen is refreshed
+    bool again = false;       // and from then on as often as a screen is refreshed
+    bool with_fence = false;  // the host's side waits for the GPU
 };
 
 class PresentWorker {
@@ -45,6 +46,10 @@ class PresentWorker {
         virtual void device_lost() noexcept = 0;
         // Pushes a job like the last one. False: no more of them.
         virtual bool refresh() noexcept = 0;
+        // Hands the frame over with a SYNC_FD of its submit. False: there is none to be had.
+        virtual bool send_with_fence(const PresentJob& job) noexcept = 0;
+        // After each job.
+        virtual void upkeep() noexcept = 0;
 
       protected:
         ~Owner() = default;

@@ -35,8 +35,12 @@ class Surface : public producer::StreamListener {
     virtual std::optional<VkExtent2D> known_extent() noexcept = 0;
     virtual bool lost() const noexcept = 0;
     virtual std::string title() = 0;
-    // An image of this size was presented: called from vkQueuePresentKHR on the app's thread.
+    // An image of this size was presented: called from vkQueuePresentKHR on the app's thread. No
+    // call to the system.
     virtual void presented(VkExtent2D) noexcept {}
+    // Whether upkeep() is to be called after each present, by the swapchain's present worker.
+    virtual bool has_upkeep() const noexcept { return false; }
+    virtual void upkeep() noexcept {}
 
     const std::shared_ptr<producer::Connection>& connection() const { return connection_; }
     // The surface's stream, made at the first call. Null, with the reason in the log, when the host

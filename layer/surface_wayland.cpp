@@ -26,6 +26,10 @@ class WaylandSurface final : public Surface {
     std::string title() override { return program_name(); }
     void presented(VkExtent2D extent) noexcept override {
         placeholder_->commit({extent.width, extent.height});
+    }
+    bool has_upkeep() const noexcept override { return true; }
+    void upkeep() noexcept override {
+        placeholder_->exchange();
         if (placeholder_->lost()) wake_swapchains();
     }
 

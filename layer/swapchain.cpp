@@ -148,7 +148,7 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
     log_.emplace(count);
     worker_.emplace(device_, stream_, std::move(targets), static_cast<PresentWorker::Owner&>(*this),
                     *log_, shares_image_);
-    if (sync_ == PresentSync::worker) worker_->start();
+    if (sync_ == PresentSync::worker || surface_->has_upkeep()) start_worker();
     surface_->add(this);
     LOG_INFO("swapchain: %zu images of %ux%u, strategy %s, %s", handles_.size(), extent_.width,
              extent_.height, strategy_->name(), sync_ == PresentSync::fence ? "fences" : "worker");
@@ -475,7 +475,9 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
     }
     if (shares_image_) return present_shared(queue, what, waits);
     Image& image = images_[index];
-    const PresentJob job{index, now_ns(), wire_mode(mode_), what.id, what.damage};
+    const bool with_fence = sync_.load(std::memory_order_relaxed) == PresentSync::fence;
+    const PresentJob job{index,       now_ns(), wire_mode(mode_), what.id,
+                         what.damage, false,    with_fence};
     {
         const std::lock_guard lock(mutex_);
         if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
@@ -489,7 +491,7 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
         }
     }
     const VkCommandBuffer commands = commands_for(image, queue.family);
-    const VkSemaphore done = sync_ == PresentSync::fence ? image.done.get() : VK_NULL_HANDLE;
+    const VkSemaphore done = with_fence ? image.done.get() : VK_NULL_HANDLE;
     const VkResult result = submit(device_, queue, {commands, image.fence.get(), done}, waits);
     if (result != VK_SUCCESS) return result;
     {
@@ -498,12 +500,8 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
         image.state = State::presented;
     }
     log_->presented(what.id);
-    if (sync_ == PresentSync::worker) {
-        worker_->push(job);
-    } else {
-        hand_over_with_fence(job);
-    }
     surface_->presented(extent_);
+    send(job);
     if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
 }
@@ -530,10 +528,9 @@ VkResult Swapchain::present_shared(Queue& queue, const Present& what, PresentWai
     const bool again = mode_ == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
     refresh_queue_.store(again ? &queue : nullptr, std::memory_order_release);
     const PresentJob job{turn, now_ns(), wire_mode(mode_), what.id, {}, again};
-    const VkResult result = send_shared(queue, job, waits);
-    if (result != VK_SUCCESS) return result;
     surface_->presented(extent_);
-    return status();
+    const VkResult result = send_shared(queue, job, waits);
+    return result == VK_SUCCESS ? status() : result;
 }
 
 VkResult Swapchain::send_shared(Queue& queue, const PresentJob& job, PresentWaits& waits) {
@@ -568,7 +565,33 @@ bool Swapchain::refresh() noexcept {
     return send_shared(*queue, job, none) == VK_SUCCESS;
 }
 
-void Swapchain::hand_over_with_fence(const PresentJob& job) {
+void Swapchain::start_worker() {
+    worker_->start();
+    has_worker_ = true;
+}
+
+// With a fence and nothing to do afterwards, from this thread: the host has the frame at once.
+void Swapchain::send(const PresentJob& job) {
+    if (!has_worker_) {
+        if (send_with_fence(job)) return;
+        try {
+            start_worker();
+        } catch (const std::system_error&) {
+            images_[job.index].pending = true;
+            device_lost();  // nobody is left to hand frames over
+            free_image(job.index);
+            return;
+        }
+    }
+    worker_->push(job);
+}
+
+void Swapchain::upkeep() noexcept {
+    surface_->upkeep();
+}
+
+bool Swapchain::send_with_fence(const PresentJob& job) noexcept {
+    if (sync_.load(std::memory_order_relaxed) != PresentSync::fence) return false;
     Image& image = images_[job.index];
     const VkSemaphoreGetFdInfoKHR info{VK_STRUCTURE_TYPE_SEMAPHORE_GET_FD_INFO_KHR, nullptr,
                                        image.done.get(),
@@ -578,27 +601,18 @@ void Swapchain::hand_over_with_fence(const PresentJob& job) {
     if (result != VK_SUCCESS) {
         // Out of descriptors, most likely. The semaphore stays as it is, never to be used again.
         LOG_WARNING("no SYNC_FD of a present: VkResult %d; the worker waits from now on", result);
-        try {
-            worker_->start();
-        } catch (const std::system_error&) {
-            image.pending = true;
-            device_lost();  // nobody is left to hand frames over
-            free_image(job.index);
-            return;
-        }
-        sync_ = PresentSync::worker;
-        worker_->push(job);
-        return;
+        sync_.store(PresentSync::worker, std::memory_order_relaxed);
+        return false;
     }
-    const UniqueFd fence(fd);  // -1: the GPU is done already
     image.pending = true;
     producer::FrameInfo frame;
     frame.slot = image.slot;
     frame.mode = job.mode;
     frame.called_ns = job.called_ns;
-    frame.in_fence = fence.get();
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
-    log_->handed_over(job.id, stream_->present(frame));
+    // No descriptor: the GPU is done already.
+    log_->handed_over(job.id, stream_->present(frame, UniqueFd(fd)));
+    return true;
 }
 
 // Whether the GPU has done every present that went with a fence.

@@ -118,16 +118,19 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     void withdraw_images();
     VkResult present_shared(Queue& queue, const Present& what, PresentWaits& waits);
     VkResult send_shared(Queue& queue, const PresentJob& job, PresentWaits& waits);
+    void start_worker();
+    void send(const PresentJob& job);
     VkResult state() const noexcept;  // with mutex_ held: why no image is to be had or presented
     VkCommandBuffer commands_for(const Image& image, std::uint32_t family) const;
     VkResult wait_for_gpu(Image& image, std::uint64_t deadline_ns);
     bool wait_for_all(std::uint64_t deadline_ns);
-    void hand_over_with_fence(const PresentJob& job);
     bool suboptimal() const noexcept;
 
     void free_image(std::uint32_t index) noexcept override;
     void device_lost() noexcept override;
     bool refresh() noexcept override;
+    bool send_with_fence(const PresentJob& job) noexcept override;
+    void upkeep() noexcept override;
 
     Device& device_;
     const std::shared_ptr<Surface> surface_;
@@ -141,7 +144,9 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     std::uint64_t formats_version_ = 0;  // as of which the host was asked
     ModifierWatch modifier_;
     const ImageStrategy* strategy_ = nullptr;
-    PresentSync sync_ = PresentSync::worker;
+    // Of a present that goes with a fence the worker is told when there is no SYNC_FD to be had.
+    std::atomic<PresentSync> sync_{PresentSync::worker};
+    bool has_worker_ = false;  // of the app's thread
     std::vector<OwnedCommandPool> pools_;
     std::vector<Image> images_;
     std::vector<VkImage> handles_;

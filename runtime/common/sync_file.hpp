@@ -24,7 +24,7 @@ Result<UniqueFd> merged_fence(int first, int second);
 
 // The fences of all GPU work that still writes to a dmabuf, as one sync_file: what a reader of it
 // has to wait for, and what a producer whose driver knows no other fences (implicit
-// synchronisation) gives as FrameInfo::in_fence. It has signalled already when nobody writes. Does
+// synchronisation) gives to Stream::present(). It has signalled already when nobody writes. Does
 // not wait. ENOTSUP where the kernel cannot tell (before Linux 6.0).
 Result<UniqueFd> implicit_fence(int dmabuf);
 

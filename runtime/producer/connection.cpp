@@ -21,10 +21,6 @@ namespace vdmabuf::producer {
 namespace {
 
 constexpr std::uint64_t kHandshakeNs = 2 * kNsPerSecond;
-// A broker forwards or releases every frame within 100 ms (docs/protocol.md); one that has said
-// nothing for this long has died or stands still.
-constexpr std::uint64_t kStalledNs = kNsPerSecond;
-constexpr std::uint64_t kTickNs = kNsPerSecond / 60;
 constexpr std::uint64_t kRetryMinNs = 20 * kNsPerMs;
 constexpr std::uint64_t kRetryMaxNs = 500 * kNsPerMs;
 
@@ -286,7 +282,6 @@ void Connection::Core::run() {
         // A lost connection is readable for ever: not watched until there is a new one.
         const bool deaf = phase == Phase::offline || phase == Phase::refused;
         ::poll(wait.data(), deaf ? 1 : 2, timeout);
-        reader_sleeps = false;
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = ::read(wake.get(), &count, sizeof count);
         if (stopping) return;
@@ -297,7 +292,7 @@ void Connection::Core::run() {
         if (phase == Phase::offline && now >= phase_deadline_ns) try_again();
         if (phase != Phase::online) {
             release_older(kTickNs);
-        } else if (to_watch() != Watch::nothing) {
+        } else if (to_watch() >= Watch::held) {
             // Nothing to release while the host answers, but what could not be sent is sent again.
             release_older(now - last_heard_ns >= kStalledNs ? kStalledNs : UINT64_MAX);
         }
@@ -306,16 +301,24 @@ void Connection::Core::run() {
 
 // How long the reader may sleep: not at all longer than the next thing that it has to do.
 int Connection::Core::next_timeout_ms() {
-    const auto in_ms = [](std::uint64_t ns) { return static_cast<int>(ns / kNsPerMs) + 1; };
     // Set before the check: a present() after the check sees it and wakes us.
-    reader_sleeps = true;
+    reader_wakes_ns = UINT64_MAX;
+    const int timeout = timeout_ms();
+    if (timeout >= 0) reader_wakes_ns = now_ns() + static_cast<std::uint64_t>(timeout) * kNsPerMs;
+    return timeout;
+}
+
+int Connection::Core::timeout_ms() {
+    const auto in_ms = [](std::uint64_t ns) { return static_cast<int>(ns / kNsPerMs) + 1; };
     if (phase == Phase::handshake || phase == Phase::offline) {
         const std::uint64_t now = now_ns();
         const std::uint64_t left = phase_deadline_ns > now ? phase_deadline_ns - now : 0;
-        return in_ms(to_watch() == Watch::nothing ? left : std::min(left, kTickNs));
+        return in_ms(to_watch() < Watch::held ? left : std::min(left, kTickNs));
     }
     const Watch watch = to_watch();
     if (watch == Watch::nothing) return -1;
+    // So that the presents of an app that goes on need not wake us each time.
+    if (watch == Watch::flowing) return in_ms(kStalledNs);
     const bool soon =
         phase == Phase::refused || watch == Watch::unsent || now_ns() - last_heard_ns >= kStalledNs;
     return in_ms(soon ? kTickNs : kStalledNs);
@@ -323,11 +326,16 @@ int Connection::Core::next_timeout_ms() {
 
 Connection::Core::Watch Connection::Core::to_watch() {
     Watch watch = Watch::nothing;
+    const std::uint64_t now = now_ns();
     const std::lock_guard lock(mutex);
     for (auto& [number, state] : streams) {
         const std::lock_guard stream_lock(state->mutex);
         if (state->unsent) return Watch::unsent;
-        if (state->held_count > 1) watch = Watch::held;
+        if (state->held_count > 1) {
+            watch = Watch::held;
+        } else if (watch == Watch::nothing && now - state->presented_ns < kStalledNs) {
+            watch = Watch::flowing;
+        }
     }
     return watch;
 }

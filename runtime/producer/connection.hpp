@@ -12,6 +12,7 @@
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
+#include "runtime/common/unique_fd.hpp"
 #include "runtime/producer/buffer.hpp"
 #include "runtime/producer/endpoint.hpp"
 
@@ -67,12 +68,8 @@ struct FrameInfo {
     stream::PresentMode mode = stream::PresentMode::fifo;
     std::uint64_t target_ns = 0;    // CLOCK_MONOTONIC; 0: at once
     std::uint64_t called_ns = 0;    // CLOCK_MONOTONIC
-    std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known; with in_fence: ignored
+    std::uint64_t gpu_done_ns = 0;  // CLOCK_MONOTONIC; 0: not known; with a fence: ignored
     std::uint64_t cpu_copied_bytes = 0;
-    // sync_file that signals when the frame is complete, borrowed; -1: it is complete. The frame is
-    // shown when it has signalled (with an error too), and later frames of the window after it.
-    // For drivers that know implicit fences only: implicit_fence() (runtime/common/sync_file.hpp).
-    int in_fence = -1;
     std::span<const stream::Rect> damage;  // empty: everything; more than kMaxDamage: the union
 };
 
@@ -102,7 +99,12 @@ class Stream {
     // Hands a frame to the host: one send, no allocation, no wait. The slot belongs to the host
     // until on_release(). Never fails towards the app: what cannot be sent is released soon.
     // Returns the frame's serial.
-    std::uint64_t present(const FrameInfo& frame) noexcept;
+    //
+    // `in_fence`: sync_file that signals when the frame is complete; none: it is complete. The
+    // frame is shown when it has signalled (with an error too), and later frames of the window
+    // after it. Kept until the slot is released, as the frame may have to be sent again. For
+    // drivers that know implicit fences only: implicit_fence() (runtime/common/sync_file.hpp).
+    std::uint64_t present(const FrameInfo& frame, UniqueFd in_fence = {}) noexcept;
 
     void set_title(const std::string& title);
     // What the frames that follow were graded for.

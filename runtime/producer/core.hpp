@@ -26,6 +26,12 @@
 
 namespace vdmabuf::producer {
 
+// A broker forwards or releases every frame within 100 ms (docs/protocol.md); one that has said
+// nothing for this long has died or stands still.
+constexpr std::uint64_t kStalledNs = kNsPerSecond;
+// How often frames are released in its place.
+constexpr std::uint64_t kTickNs = kNsPerSecond / 60;
+
 // A buffer that the host sees; unshared with the last image in it.
 struct SharedBuffer {
     std::shared_ptr<Buffer> buffer;
@@ -65,7 +71,8 @@ struct Stream::State {
     StreamInfo info;
     std::uint64_t next_serial = 1;
     std::uint32_t held_count = 0;
-    std::uint64_t paced_ns = 0;  // when the reader last released a frame in place of the host
+    std::uint64_t presented_ns = 0;  // the last one
+    std::uint64_t paced_ns = 0;      // when the reader last released a frame in place of the host
     std::array<Slot, stream::kMaxSlots> slots{};
 };
 
@@ -78,8 +85,8 @@ struct Connection::Core {
     std::thread reader;
     std::atomic<bool> stopping{false};
     std::atomic<bool> refused{false};
-    // The reader sleeps without a limit: who makes it necessary to watch the host must wake it.
-    std::atomic<bool> reader_sleeps{false};
+    // When the reader looks again by itself (CLOCK_MONOTONIC): who needs it earlier must wake it.
+    std::atomic<std::uint64_t> reader_wakes_ns{0};
 
     std::mutex mutex;
     std::map<std::uint32_t, std::shared_ptr<Stream::State>> streams;
@@ -114,6 +121,7 @@ struct Connection::Core {
 
   private:
     int next_timeout_ms();
+    int timeout_ms();
     void read_all();
     void handle(std::span<const std::byte> bytes);
     void handle_input(std::span<const std::byte> bytes);
@@ -128,8 +136,8 @@ struct Connection::Core {
     // `min_age_ns`: one frame a tick, and only when the host has had it for so long; 0: all at
     // once.
     void release_older(std::uint64_t min_age_ns);
-    // Whether a stream has frames that only we can release or send.
-    enum class Watch { nothing, held, unsent };
+    // Whether a stream has frames that only we can release or send, or may have soon.
+    enum class Watch { nothing, flowing, held, unsent };
     Watch to_watch();
 };
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
-
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "runtime/common/log.hpp"
 #include "runtime/producer/core.hpp"
 
 namespace vdmabuf::producer {
 namespace {
+
+constexpr std::uint64_t kPollSlackNs = 10 * kNsPerMs;
 
 stream::Rect united(std::span<const stream::Rect> rects) {
     std::uint64_t x0 = UINT32_MAX, y0 = UINT32_MAX, x1 = 0, y1 = 0;
@@ -122,11 +123,11 @@ void Stream::remove_image(std::uint32_t slot_number) {
     // `memory` ends here, with UNSHARE if this was its last image.
 }
 
-std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
+std::uint64_t Stream::present(const FrameInfo& frame, UniqueFd in_fence) noexcept {
     State& state = *state_;
     Connection::Core& core = *state.core;
     if (core.fork_guard.in_child() || frame.slot >= stream::kMaxSlots) return 0;
-    bool watch = false;
+    std::uint64_t look_by_ns = UINT64_MAX;  // when the reader must look, if not before
     std::uint64_t serial = 0;
     {
         const std::lock_guard lock(state.mutex);
@@ -150,17 +151,25 @@ std::uint64_t Stream::present(const FrameInfo& frame) noexcept {
         slot.held = true;
         slot.held_since_ns = message.sent_ns;
         slot.sent = false;
-        slot.fence.reset(frame.in_fence >= 0 ? ::fcntl(frame.in_fence, F_DUPFD_CLOEXEC, 0) : -1);
+        slot.fence = std::move(in_fence);
         if (state.announced && slot.told) {
             slot.sent = core.transport->send(stream::bytes_of(message),
-                                             fence_of_present(frame.in_fence)) == 0;
+                                             fence_of_present(slot.fence.get())) == 0;
         }
         state.unsent |= state.announced && !slot.sent;
-        watch = state.held_count > 1 || !slot.sent;
+        state.presented_ns = message.sent_ns;
+        if (!slot.sent) {
+            look_by_ns = message.sent_ns + kTickNs;
+        } else if (state.held_count > 1) {
+            look_by_ns = message.sent_ns + kStalledNs;
+        }
     }
     // The host is expected to release something: the reader must notice if it does not. Rare:
-    // while frames flow, the reader never sleeps without a limit.
-    if (watch && core.reader_sleeps.load(std::memory_order_acquire)) core.wake_reader();
+    // while frames flow, the reader never sleeps for longer than that (and what poll(2) adds).
+    if (look_by_ns != UINT64_MAX &&
+        core.reader_wakes_ns.load(std::memory_order_acquire) > look_by_ns + kPollSlackNs) {
+        core.wake_reader();
+    }
     return serial;
 }
 

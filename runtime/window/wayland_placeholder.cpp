@@ -70,6 +70,10 @@ struct WaylandPlaceholder::Events {
         auto& placeholder = *static_cast<WaylandPlaceholder*>(self);
         placeholder.wayland_.proxy_destroy(std::exchange(placeholder.frame_, nullptr));
     }
+    static void woken(void* self, wl_callback*, std::uint32_t) {
+        auto& placeholder = *static_cast<WaylandPlaceholder*>(self);
+        placeholder.wayland_.proxy_destroy(std::exchange(placeholder.wake_, nullptr));
+    }
     static void release(void* self, wl_buffer*) {
         static_cast<WaylandPlaceholder*>(self)->forget_pages();
     }
@@ -77,6 +81,7 @@ struct WaylandPlaceholder::Events {
     static constexpr wl_registry_listener registry{global, global_remove};
     static constexpr wl_callback_listener callback{done};
     static constexpr wl_callback_listener next_frame{frame};
+    static constexpr wl_callback_listener wake{woken};
     static constexpr wl_buffer_listener buffer{release};
     // libwayland takes listeners as arrays of functions, and does not write to them.
     template <typename Listener>
@@ -104,7 +109,9 @@ std::unique_ptr<WaylandPlaceholder> WaylandPlaceholder::make(const Wayland& wayl
 
 WaylandPlaceholder::~WaylandPlaceholder() {
     if (frame_) wayland_.proxy_destroy(frame_);
+    if (wake_) wayland_.proxy_destroy(wake_);
     if (our_surface_) wayland_.proxy_wrapper_destroy(our_surface_);
+    if (our_display_) wayland_.proxy_wrapper_destroy(our_display_);
     destroy(buffer_, WL_BUFFER_DESTROY);
     if (shm_) wayland_.proxy_destroy(shm_);  // version 1 has no request that ends it
     if (queue_) {
@@ -115,15 +122,14 @@ WaylandPlaceholder::~WaylandPlaceholder() {
 
 bool WaylandPlaceholder::bind_globals() {
     // A wrapper, so that what is made by it has our queue from the start.
-    auto* display = static_cast<wl_proxy*>(wayland_.proxy_create_wrapper(display_));
-    if (!display) return false;
-    wayland_.proxy_set_queue(display, queue_);
+    our_display_ = static_cast<wl_proxy*>(wayland_.proxy_create_wrapper(display_));
+    if (!our_display_) return false;
+    wayland_.proxy_set_queue(our_display_, queue_);
     wl_argument arguments[] = {new_object()};
     wl_proxy* registry = wayland_.proxy_marshal_array_constructor(
-        display, WL_DISPLAY_GET_REGISTRY, arguments, wayland_.registry_interface);
+        our_display_, WL_DISPLAY_GET_REGISTRY, arguments, wayland_.registry_interface);
     wl_proxy* callback = wayland_.proxy_marshal_array_constructor(
-        display, WL_DISPLAY_SYNC, arguments, wayland_.callback_interface);
-    wayland_.proxy_wrapper_destroy(display);
+        our_display_, WL_DISPLAY_SYNC, arguments, wayland_.callback_interface);
     bool answered = false;
     if (registry && callback) {
         (void)wayland_.proxy_add_listener(registry, Events::functions(Events::registry), this);
@@ -166,8 +172,12 @@ bool WaylandPlaceholder::flush() noexcept {
 
 // Reads what there is, for whomever it is.
 WaylandPlaceholder::Read WaylandPlaceholder::read(int timeout_ms) noexcept {
+    const auto dispatch = [this] {
+        const std::lock_guard lock(mutex_);
+        return wayland_.display_dispatch_queue_pending(display_, queue_) >= 0;
+    };
     while (wayland_.display_prepare_read_queue(display_, queue_) != 0) {
-        if (wayland_.display_dispatch_queue_pending(display_, queue_) < 0) return Read::failed;
+        if (!dispatch()) return Read::failed;
     }
     pollfd socket{wayland_.display_get_fd(display_), POLLIN, 0};
     // Reading without being sure that there is something would wait for other threads that read.
@@ -176,8 +186,7 @@ WaylandPlaceholder::Read WaylandPlaceholder::read(int timeout_ms) noexcept {
         return Read::nothing;
     }
     if (wayland_.display_read_events(display_) < 0) return Read::failed;
-    return wayland_.display_dispatch_queue_pending(display_, queue_) < 0 ? Read::failed
-                                                                         : Read::done;
+    return dispatch() ? Read::done : Read::failed;
 }
 
 // The file is a hole, whose pages come when the compositor reads them: all zero, which is black.
@@ -225,21 +234,31 @@ void WaylandPlaceholder::ask_frame() noexcept {
     (void)wayland_.proxy_add_listener(frame_, Events::functions(Events::next_frame), this);
 }
 
-void WaylandPlaceholder::commit(Extent extent) noexcept {
+// Some programs (es2gears) sleep at the socket without telling libwayland, and live on what comes
+// for a commit. That may have been taken from the socket just now, or nothing of ours is to come as
+// the commit was made before the answer to the last one was seen: then something comes after it.
+void WaylandPlaceholder::ask_to_be_woken(bool taken) noexcept {
     const std::lock_guard lock(mutex_);
+    if (wake_ || (frame_ && !taken)) return;
+    wl_argument arguments[] = {new_object()};
+    wake_ = wayland_.proxy_marshal_array_constructor(our_display_, WL_DISPLAY_SYNC, arguments,
+                                                     wayland_.callback_interface);
+    if (!wake_) return;
+    (void)wayland_.proxy_add_listener(wake_, Events::functions(Events::wake), this);
+}
+
+void WaylandPlaceholder::exchange() noexcept {
     if (lost()) return;
+    const Read read_now = read(0);
+    if (!congested_) ask_to_be_woken(read_now == Read::done);
+    if (read_now == Read::failed || !flush()) lost_.store(true, std::memory_order_release);
+}
+
+void WaylandPlaceholder::commit(Extent extent) noexcept {
     // libwayland gives a connection up whose compositor does not read: nothing more is asked of one
     // that is behind. The state that the app has set waits for the next commit.
-    if (congested_) {
-        if (!flush()) lost_.store(true, std::memory_order_release);
-        if (congested_ || lost()) return;
-    }
-    // First, so that what comes for this commit is left to wake whoever waits at the socket.
-    if (read(0) == Read::failed) {
-        lost_.store(true, std::memory_order_release);
-        return;
-    }
-
+    if (lost() || congested_) return;
+    const std::lock_guard lock(mutex_);
     wl_proxy* old = nullptr;
     std::int32_t damaged = 1;  // a pixel: compositors that see no change may not repaint
     if (!buffer_ || extent.width != extent_.width || extent.height != extent_.height) {
@@ -257,7 +276,6 @@ void WaylandPlaceholder::commit(Extent extent) noexcept {
     ask_frame();
     request(surface_, WL_SURFACE_COMMIT);
     destroy(old, WL_BUFFER_DESTROY);
-    if (!flush()) lost_.store(true, std::memory_order_release);
 }
 
 }  // namespace vdmabuf::window

@@ -26,6 +26,9 @@ namespace vdmabuf::window {
 // Objects of ours have an event queue of their own. Events of the app are read from the socket, as
 // any reader does, but dispatched by the app alone: some programs (vkcube) never read by themselves
 // and live on what the driver reads while it presents.
+//
+// commit() makes requests alone, which libwayland collects; exchange() is all that calls the
+// system, and may run on another thread: the app's presents for no more than a wake of that one.
 class WaylandPlaceholder {
   public:
     // Null when the compositor does not answer. `surface` outlives the object (Vulkan,
@@ -36,9 +39,12 @@ class WaylandPlaceholder {
     WaylandPlaceholder(const WaylandPlaceholder&) = delete;
     WaylandPlaceholder& operator=(const WaylandPlaceholder&) = delete;
 
-    // Commits what the app has set on its surface, with a buffer of this size. Never waits for the
-    // compositor.
+    // Commits what the app has set on its surface, with a buffer of this size. To be followed by
+    // exchange(), with few other commits between.
     void commit(Extent extent) noexcept;
+    // Sends what was requested, and reads what has come. Does not wait for the compositor. One
+    // thread at a time.
+    void exchange() noexcept;
     bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
 
   private:
@@ -54,6 +60,7 @@ class WaylandPlaceholder {
     Read read(int timeout_ms) noexcept;
     void forget_pages() noexcept;
     void ask_frame() noexcept;
+    void ask_to_be_woken(bool taken) noexcept;
 
     const Wayland& wayland_;
     wl_display* const display_;
@@ -61,13 +68,17 @@ class WaylandPlaceholder {
     wl_event_queue* queue_ = nullptr;
     wl_proxy* shm_ = nullptr;
     wl_proxy* our_surface_ = nullptr;  // the app's, for callbacks into our queue
+    wl_proxy* our_display_ = nullptr;  // likewise
 
-    std::mutex mutex_;  // presents of a retired swapchain and of its successor
+    std::mutex mutex_;  // of what follows; never held during a call to the system but for
+                        // new buffers
     wl_proxy* buffer_ = nullptr;
     wl_proxy* frame_ = nullptr;  // a callback that has not come
+    wl_proxy* wake_ = nullptr;   // likewise
     Extent extent_{};
     UniqueFd file_;  // of the buffer, until its pages were given back
-    bool congested_ = false;
+
+    std::atomic<bool> congested_{false};
     std::atomic<bool> lost_{false};
 };
 

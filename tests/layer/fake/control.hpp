@@ -5,6 +5,7 @@
 
 #include <vulkan/vulkan_core.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -63,6 +64,8 @@ struct DeviceConfig {
     bool lies_about_host_pointers = false;
     bool imports_sync_fd = false;
     bool exports_sync_fd = false;
+    // As Mesa's software drivers: a SYNC_FD comes when the work is done, and is none.
+    bool exports_when_done = false;
 
     static constexpr VkFormatFeatureFlags kTransfer =
         VK_FORMAT_FEATURE_TRANSFER_SRC_BIT | VK_FORMAT_FEATURE_TRANSFER_DST_BIT;
@@ -138,7 +141,9 @@ class Control {
     // What is alive: the kinds of objects with their numbers.
     virtual std::map<std::string, std::size_t> alive() = 0;
     // The calling thread is inside of the driver.
-    virtual bool inside() const = 0;
+    bool inside() const { return depth().load() > 0; }
+    // How deep it is; another thread may look, too.
+    virtual const std::atomic<int>& depth() const = 0;
 
   protected:
     ~Control() = default;

@@ -11,7 +11,7 @@
 namespace vdmabuf::fake {
 namespace {
 
-thread_local int t_depth = 0;
+constinit thread_local std::atomic<int> t_depth{0};
 thread_local Served* t_served = nullptr;
 
 // Queues that a thread is using now: Vulkan allows one at a time.
@@ -141,8 +141,8 @@ std::map<std::string, std::size_t> Driver::alive() {
     return alive;
 }
 
-bool Driver::inside() const {
-    return t_depth > 0;
+const std::atomic<int>& Driver::depth() const {
+    return t_depth;
 }
 
 void Driver::error(const std::string& text) {

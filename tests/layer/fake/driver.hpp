@@ -31,7 +31,7 @@ class Driver final : public Control {
     std::vector<std::string> errors() override;
     void forget_errors() override;
     std::map<std::string, std::size_t> alive() override;
-    bool inside() const override;
+    const std::atomic<int>& depth() const override;
 
     // All below under `mutex`.
     void error(const std::string& text);

@@ -5,6 +5,9 @@
 
 #include "tests/layer/fake/driver.hpp"
 
+// Needs what the other brings.
+#include <vulkan/vulkan_wayland.h>
+
 namespace vdmabuf::fake {
 namespace {
 
@@ -24,6 +27,11 @@ VkResult CreateXcbSurfaceKHR(VkInstance instance, const VkXcbSurfaceCreateInfoKH
 
 VkResult CreateXlibSurfaceKHR(VkInstance instance, const VkXlibSurfaceCreateInfoKHR*,
                               const VkAllocationCallbacks* allocator, VkSurfaceKHR* out) {
+    return make_surface(instance, allocator, out);
+}
+
+VkResult CreateWaylandSurfaceKHR(VkInstance instance, const VkWaylandSurfaceCreateInfoKHR*,
+                                 const VkAllocationCallbacks* allocator, VkSurfaceKHR* out) {
     return make_surface(instance, allocator, out);
 }
 
@@ -249,6 +257,7 @@ std::vector<Function> surface_functions() {
     return {
         FAKE(CreateXcbSurfaceKHR),
         FAKE(CreateXlibSurfaceKHR),
+        FAKE(CreateWaylandSurfaceKHR),
         FAKE(CreateHeadlessSurfaceEXT),
         FAKE(DestroySurfaceKHR),
         FAKE(GetPhysicalDeviceSurfaceSupportKHR),

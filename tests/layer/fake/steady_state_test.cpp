@@ -5,6 +5,10 @@
 #include "tests/layer/fake/allocations.hpp"
 #include "tests/layer/fake/fixture.hpp"
 #include "tests/layer/fake/system_calls.hpp"
+#include "tests/layer/support/wayland_server.hpp"
+
+// Needs what the others bring.
+#include <vulkan/vulkan_wayland.h>
 
 namespace vdmabuf::fake {
 namespace {
@@ -13,6 +17,8 @@ struct Gpu {
     const char* name;
     DeviceConfig (*config)();
     const char* strategy;
+    bool wayland = false;     // the window, else headless
+    bool with_fence = false;  // frames go with a SYNC_FD
 };
 void PrintTo(const Gpu& gpu, std::ostream* out) {
     *out << gpu.name;
@@ -23,18 +29,31 @@ class SteadyStateTest : public FakeHostTest, public ::testing::WithParamInterfac
     Config config() const override {
         Config config;
         config.devices = {GetParam().config()};
+        // The broker would see that those of the fake driver are no sync_files.
+        config.devices.front().exports_when_done = GetParam().with_fence;
+        config.instance_extensions.push_back("VK_KHR_wayland_surface");
         return config;
     }
     void SetUp() override {
         FakeHostTest::SetUp();
         if (GetParam().strategy) ::setenv("VDMABUF_STRATEGY", GetParam().strategy, 1);
+        if (GetParam().with_fence) ::setenv("VDMABUF_SYNC", "fence", 1);
+        if (!GetParam().wayland) return;
+        server = std::make_unique<test::WaylandServer>();
+        ASSERT_TRUE(server->running()) << "weston does not start";
+        window = std::make_unique<test::WaylandWindow>(server->socket());
+        ASSERT_TRUE(window->configured());
     }
+
+    std::unique_ptr<test::WaylandServer> server;
+    std::unique_ptr<test::WaylandWindow> window;
 };
 
 // An app that has made all that it needs beforehand.
 class ReadyApp {
   public:
-    ReadyApp() : swap_(app_, create()) {
+    ReadyApp(const test::WaylandWindow* window, VkPresentModeKHR mode)
+        : swap_(app_, create(window, mode)) {
         created = swap_.created;
         if (created != VK_SUCCESS) return;
         VkCommandBufferAllocateInfo allocate{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
@@ -60,6 +79,7 @@ class ReadyApp {
     ~ReadyApp() {
         swap_.destroy();
         vkDeviceWaitIdle(app_.device);
+        if (wayland_ != VK_NULL_HANDLE) vkDestroySurfaceKHR(app_.instance, wayland_, nullptr);
     }
 
     VkResult acquire() {
@@ -92,12 +112,24 @@ class ReadyApp {
     VkResult created = VK_ERROR_UNKNOWN;
 
   private:
-    VkSwapchainCreateInfoKHR create() {
-        auto info = swapchain_info(app_.headless_surface(), kWidth, kHeight, 4);
-        info.presentMode = VK_PRESENT_MODE_MAILBOX_KHR;
+    VkSwapchainCreateInfoKHR create(const test::WaylandWindow* window, VkPresentModeKHR mode) {
+        if (window) wayland_ = make_surface(*window);
+        auto info = swapchain_info(window ? wayland_ : app_.headless_surface(), kWidth, kHeight, 4);
+        info.presentMode = mode;
         return info;
     }
+    VkSurfaceKHR make_surface(const test::WaylandWindow& window) {
+        VkWaylandSurfaceCreateInfoKHR info{VK_STRUCTURE_TYPE_WAYLAND_SURFACE_CREATE_INFO_KHR};
+        info.display = window.display();
+        info.surface = window.surface();
+        VkSurfaceKHR surface = VK_NULL_HANDLE;
+        const auto create =
+            app_.instance_function<PFN_vkCreateWaylandSurfaceKHR>("vkCreateWaylandSurfaceKHR");
+        EXPECT_EQ(create(app_.instance, &info, nullptr, &surface), VK_SUCCESS);
+        return surface;
+    }
     App app_;
+    VkSurfaceKHR wayland_ = VK_NULL_HANDLE;
     AppSemaphore acquired_{app_};
     AppSemaphore rendered_{app_};
     Swap swap_;
@@ -107,7 +139,7 @@ class ReadyApp {
 
 TEST_P(SteadyStateTest, NoAllocation) {
     if (!allocations_are_seen()) GTEST_SKIP() << "the sanitizer has the allocator";
-    ReadyApp app;
+    ReadyApp app(window.get(), VK_PRESENT_MODE_MAILBOX_KHR);
     ASSERT_EQ(app.created, VK_SUCCESS);
     std::uint32_t workers = 0;
     for (int frame = 0; frame < 60; ++frame) {
@@ -124,33 +156,32 @@ TEST_P(SteadyStateTest, NoAllocation) {
     EXPECT_EQ(workers, 0u);
 }
 
-// Hangs now and then, in the test's own means of seeing system calls.
-TEST_P(SteadyStateTest, DISABLED_OneSystemCall) {
-    ReadyApp app;
+TEST_P(SteadyStateTest, OneSystemCall) {
+    // A frame of MAILBOX is released while the call that sends it, which is slow when it is
+    // watched, still has a lock. No frame waits for one before it.
+    ReadyApp app(window.get(), VK_PRESENT_MODE_FIFO_KHR);
     ASSERT_EQ(app.created, VK_SUCCESS);
     std::vector<std::size_t> counts;
     std::map<long, int> numbers;
-    for (int frame = 0; frame < 60; ++frame) {
-        std::vector<long> calls;
-        {
-            SystemCalls watch;
-            if (!watch.seen()) GTEST_SKIP() << "this machine does not show them";
+    const bool seen = SystemCalls::watch([&](SystemCalls& watch) {
+        for (int frame = 0; frame < 60; ++frame) {
+            watch.begin();
             ASSERT_EQ(app.acquire(), VK_SUCCESS);
-            calls = watch.take();
-        }
-        ASSERT_EQ(app.draw(), VK_SUCCESS);
-        {
-            SystemCalls watch;
+            std::vector<long> calls = watch.end();
+            ASSERT_EQ(app.draw(), VK_SUCCESS);
+            watch.begin();
             ASSERT_EQ(app.present(), VK_SUCCESS);
-            const auto more = watch.take();
+            const std::vector<long> more = watch.end();
             calls.insert(calls.end(), more.begin(), more.end());
+            app.wait();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            if (frame < 10) continue;
+            counts.push_back(calls.size());
+            for (const long number : calls) ++numbers[number];
         }
-        app.wait();
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        if (frame < 10) continue;
-        counts.push_back(calls.size());
-        for (const long number : calls) ++numbers[number];
-    }
+    });
+    if (!seen) GTEST_SKIP() << "this machine does not show them";
+    ASSERT_FALSE(HasFailure());
     // Now and then two threads meet at a lock; as a rule they do not.
     std::sort(counts.begin(), counts.end());
     EXPECT_LE(counts[counts.size() * 9 / 10], 1u) << ::testing::PrintToString(numbers);
@@ -161,7 +192,10 @@ INSTANTIATE_TEST_SUITE_P(, SteadyStateTest,
                          ::testing::Values(Gpu{"LavapipeOld", lavapipe_old, nullptr},
                                            Gpu{"LavapipeCpuCopy", lavapipe_old, "cpu-copy"},
                                            Gpu{"Intel", intel, nullptr},
-                                           Gpu{"Nvidia", nvidia, nullptr}),
+                                           Gpu{"Nvidia", nvidia, nullptr},
+                                           Gpu{"LavapipeOldWayland", lavapipe_old, nullptr, true},
+                                           Gpu{"IntelFence", intel, nullptr, false, true},
+                                           Gpu{"IntelFenceWayland", intel, nullptr, true, true}),
                          [](const auto& parameter) { return parameter.param.name; });
 
 }  // namespace

@@ -294,8 +294,11 @@ VkResult ImportFenceFdKHR(VkDevice handle, const VkImportFenceFdInfoKHR* info) {
 }
 
 // -1 is the SYNC_FD of what has signalled already.
-VkResult export_payload(const std::shared_ptr<Payload>& payload, int& out) {
+VkResult export_payload(const Device& device, const std::shared_ptr<Payload>& payload, int& out) {
     out = -1;
+    if (device.physical->config.exports_when_done) {
+        driver().changed.wait(Served::current().lock(), [&] { return has_signalled(*payload); });
+    }
     if (has_signalled(*payload)) return VK_SUCCESS;
     const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) return VK_ERROR_TOO_MANY_OBJECTS;
@@ -312,7 +315,7 @@ VkResult GetSemaphoreFdKHR(VkDevice handle, const VkSemaphoreGetFdInfoKHR* info,
     const auto payload = semaphore->payload();
     semaphore->temporary.reset();
     if (payload == semaphore->permanent) semaphore->permanent = std::make_shared<Payload>();
-    return export_payload(payload, *out);
+    return export_payload(device_of(handle), payload, *out);
 }
 
 VkResult GetFenceFdKHR(VkDevice handle, const VkFenceGetFdInfoKHR* info, int* out) {
@@ -322,7 +325,7 @@ VkResult GetFenceFdKHR(VkDevice handle, const VkFenceGetFdInfoKHR* info, int* ou
     const auto payload = fence->payload();
     fence->temporary.reset();
     if (payload == fence->permanent) fence->permanent = std::make_shared<Payload>();
-    return export_payload(payload, *out);
+    return export_payload(device_of(handle), payload, *out);
 }
 
 }  // namespace

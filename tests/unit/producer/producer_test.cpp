@@ -376,9 +376,8 @@ TEST_F(ProducerTest, AFencesDescriptorGoesWithItsFrame) {
     const UniqueFd fence(::eventfd(0, EFD_CLOEXEC));
     FrameInfo frame;
     frame.slot = slots[0];
-    frame.in_fence = fence.get();
     const std::uint64_t before = now_ns();
-    const std::uint64_t serial = window->present(frame);
+    const std::uint64_t serial = window->present(frame, UniqueFd(::dup(fence.get())));
     EXPECT_LT(now_ns() - before, 500 * kNsPerMs) << "nobody waits for a fence";
     const auto sent = broker.expect<stream::Present>();
     ASSERT_TRUE(sent);
@@ -400,7 +399,7 @@ TEST_F(ProducerTest, AFencesDescriptorGoesWithItsFrame) {
     frame.slot = slots[0];
     broker.release(number, slots[0], serial);
     ASSERT_TRUE(listener.wait_released(slots[0], serial));
-    window->present(frame);
+    window->present(frame, UniqueFd(::dup(fence.get())));
     ASSERT_TRUE(broker.expect<stream::Present>());
     broker.hang_up();
     ASSERT_TRUE(broker.accept());

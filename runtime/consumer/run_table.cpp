@@ -47,16 +47,18 @@ Status check_runs(std::span<const Run> runs, std::span<const std::uint64_t> file
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const Run& run = runs[i];
-        const std::string name = "run " + std::to_string(i);
-        if (run.reserved != 0) return bad(name + ": reserved field");
-        if (run.file >= file_sizes.size()) return bad(name + ": no such file");
-        if (run.offset & page_mask || run.length & page_mask) return bad(name + ": alignment");
-        if (run.length == 0) return bad(name + ": empty");
+        const auto bad_run = [&](const char* what) {
+            return bad("run " + std::to_string(i) + ": " + what);
+        };
+        if (run.reserved != 0) return bad_run("reserved field");
+        if (run.file >= file_sizes.size()) return bad_run("no such file");
+        if (run.offset & page_mask || run.length & page_mask) return bad_run("alignment");
+        if (run.length == 0) return bad_run("empty");
         const std::uint64_t size = file_sizes[run.file];
         if (run.offset > size || run.length > size - run.offset) {
-            return bad(name + ": outside of its file");
+            return bad_run("outside of its file");
         }
-        if (run.length > buffer_size - sum) return bad(name + ": more than the buffer's size");
+        if (run.length > buffer_size - sum) return bad_run("more than the buffer's size");
         sum += run.length;
     }
     return sum == buffer_size ? Status{} : bad("the runs are less than the buffer's size");

@@ -35,7 +35,12 @@ static gfp_t order_gfp(unsigned int order)
 {
 	gfp_t gfp = GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT;
 
-	return order ? gfp | __GFP_NORETRY | __GFP_NOWARN : gfp;
+	if (!order)
+		return gfp;
+	/* Reclaim does not make 2 MiB that hang together, it only costs the guest its caches. */
+	if (order == orders[0])
+		gfp &= ~__GFP_DIRECT_RECLAIM;
+	return gfp | __GFP_NORETRY | __GFP_NOWARN;
 }
 
 static int alloc_pages_into(struct vdmabuf_buffer *buf)

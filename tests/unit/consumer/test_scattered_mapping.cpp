@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 #include "runtime/consumer/scattered_mapping.hpp"
@@ -46,6 +56,65 @@ TEST(MapScattered, MergesRunsThatAreNeighbours) {
     auto map = map_scattered(files);
     ASSERT_TRUE(map);
     EXPECT_EQ(map->size(), kMappingUnit);
+}
+
+// The kernel says no to MAP_FIXED_NOREPLACE for what lies at `file_offset`, as it does where
+// another thread has taken the address. Little-endian.
+bool refuse_noreplace(std::uint64_t file_offset) {
+    constexpr auto kLow = [](std::size_t argument) {
+        return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + argument * 8);
+    };
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 5),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kLow(3)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_FIXED_NOREPLACE, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kLow(5)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(file_offset), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EEXIST),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{static_cast<unsigned short>(std::size(code)), code};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
+    return static_cast<std::size_t>(
+        std::count(std::istreambuf_iterator<char>(maps), std::istreambuf_iterator<char>(), '\n'));
+}
+
+TEST(MapScattered, AddressesThatSomebodyTakesMeanwhileDoNotMatter) {
+    ScatteredBuffer buffer(700 * ScatteredBuffer::kPage, 1, 5, 1);
+    for (std::uint64_t at = 0; at < buffer.size(); at += 8) buffer.put(at, at * 31);
+    const auto& runs = buffer.runs();
+    ASSERT_GE(runs.size(), 100U);
+    for (const std::size_t run : {std::size_t{0}, runs.size() / 2, runs.size() - 1}) {
+        // The first run that makes a mapping of its own there.
+        const std::uint64_t offset = runs[run].offset;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            if (!refuse_noreplace(offset)) ::_exit(2);
+            const BufferFiles files = buffer.files();
+            const std::size_t before = mappings();
+            {
+                auto map = map_scattered(files);
+                if (!map) ::_exit(3);
+                for (std::uint64_t at = 0; at < buffer.size(); at += 8) {
+                    std::uint64_t got = 0;
+                    std::memcpy(&got, map->bytes() + at, sizeof got);
+                    if (got != at * 31) ::_exit(4);
+                }
+            }
+            // Neither what was mapped in vain is left.
+            ::_exit(mappings() <= before + 2 ? 0 : 5);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), 0) << "run " << run;
+    }
 }
 
 using MapScatteredDeathTest = testing::Test;

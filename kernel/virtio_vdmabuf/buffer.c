@@ -25,11 +25,15 @@ struct vdmabuf_attachment {
 
 /* ---- Pages --------------------------------------------------------------- */
 
+/* 64 KiB, the least that is worth some work of the allocator. */
+#define CHEAP_ORDER 4
+
 /*
  * Blocks of 2 MiB and 64 KiB are what the page tables of GPUs and CPUs like, and
- * few runs are what the host likes. They are taken when they can be had cheaply.
+ * few runs are what the host likes. Those in between are for the end of a buffer
+ * and for memory that is half in pieces.
  */
-static const unsigned int orders[] = { 9, 4, 0 };
+static const unsigned int orders[] = { 9, 8, 7, 6, 5, CHEAP_ORDER, 0 };
 
 static gfp_t order_gfp(unsigned int order)
 {
@@ -37,9 +41,9 @@ static gfp_t order_gfp(unsigned int order)
 
 	if (!order)
 		return gfp;
-	/* Reclaim does not make 2 MiB that hang together, it only costs the guest its caches. */
-	if (order == orders[0])
-		gfp &= ~__GFP_DIRECT_RECLAIM;
+	/* Reclaim hardly makes more hang together, it only costs the guest its caches. */
+	if (order > CHEAP_ORDER)
+		gfp &= ~__GFP_RECLAIM;
 	return gfp | __GFP_NORETRY | __GFP_NOWARN;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/highmem.h>
 #include <linux/iosys-map.h>
+#include <linux/list_sort.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -47,18 +48,18 @@ static gfp_t order_gfp(unsigned int order)
 	return gfp | __GFP_NORETRY | __GFP_NOWARN;
 }
 
-static int alloc_pages_into(struct vdmabuf_buffer *buf)
+/* As many blocks as nr_pages need; each has its order in page_private(). */
+static int alloc_blocks(struct list_head *blocks, size_t nr_pages)
 {
-	unsigned int i = 0, k;
-	size_t n = 0;
+	unsigned int i = 0;
 
-	while (n < buf->nr_pages) {
+	while (nr_pages) {
 		struct page *page;
 		unsigned int order = orders[i];
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (buf->nr_pages - n < 1UL << order) {
+		if (nr_pages < 1UL << order) {
 			i++;
 			continue;
 		}
@@ -67,6 +68,49 @@ static int alloc_pages_into(struct vdmabuf_buffer *buf)
 			/* What failed once is not tried again for this buffer. */
 			if (++i == ARRAY_SIZE(orders))
 				return -ENOMEM;
+			continue;
+		}
+		set_page_private(page, order);
+		list_add_tail(&page->lru, blocks);
+		nr_pages -= 1UL << order;
+	}
+	return 0;
+}
+
+static struct page *take_block(struct list_head *blocks, unsigned int *order)
+{
+	struct page *page = list_first_entry_or_null(blocks, struct page, lru);
+
+	if (page) {
+		list_del(&page->lru);
+		*order = page_private(page);
+		set_page_private(page, 0);
+	}
+	return page;
+}
+
+static int by_address(void *priv, const struct list_head *a, const struct list_head *b)
+{
+	unsigned long pfn_a = page_to_pfn(list_entry(a, struct page, lru));
+	unsigned long pfn_b = page_to_pfn(list_entry(b, struct page, lru));
+
+	return pfn_a > pfn_b ? 1 : -1;
+}
+
+/* In the order of addresses, so that blocks that are neighbours become one run. */
+static int alloc_pages_into(struct vdmabuf_buffer *buf)
+{
+	LIST_HEAD(blocks);
+	struct page *page;
+	unsigned int order, k;
+	size_t n = 0;
+	int ret = alloc_blocks(&blocks, buf->nr_pages);
+
+	if (!ret)
+		list_sort(NULL, &blocks, by_address);
+	while ((page = take_block(&blocks, &order))) {
+		if (ret) {
+			__free_pages(page, order);
 			continue;
 		}
 		/*
@@ -78,7 +122,7 @@ static int alloc_pages_into(struct vdmabuf_buffer *buf)
 		for (k = 0; k < 1U << order; k++)
 			buf->pages[n++] = page + k;
 	}
-	return 0;
+	return ret;
 }
 
 /* The run that starts at page i: its length in pages. */

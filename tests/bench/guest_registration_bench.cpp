@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // guest_registration_bench [--rounds N]: inside a guest, the time from asking the driver for memory
 // for 3840x2160 pixels until a consumer on the host has imported it and answered the first frame in
-// it: ALLOC (zeroed pages), SHARE, announcement, broker, import, and the way back. First from free
-// memory as it is, then from memory of which no more than 64 KiB hang together. One JSON object on
-// standard output. The host runs a consumer that answers at once: vdmabuf-viewer --headless
-// --refresh 0.
+// it: ALLOC (zeroed pages), SHARE, announcement, broker, import, and the way back. Turn and turn
+// about from memory in which 2 MiB hang together, and from memory of which no more than 64 KiB do.
+// One JSON object on standard output. The host runs a consumer that answers at once: vdmabuf-viewer
+// --headless --refresh 0.
 #include <fcntl.h>
 #include <linux/virtio_vdmabuf.h>
 #include <sys/ioctl.h>
@@ -16,9 +16,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime/common/clock.hpp"
@@ -32,8 +35,8 @@ constexpr std::uint32_t kWidth = 3840;
 constexpr std::uint32_t kHeight = 2160;
 constexpr std::uint64_t kPitch = std::uint64_t{kWidth} * 4;
 constexpr std::uint64_t kBytes = kPitch * kHeight;
+constexpr std::uint64_t kPage = 4096;
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
-constexpr std::uint64_t kPiece = 64 * 1024;
 
 [[noreturn]] void fail(const std::string& text) {
     std::fprintf(stderr, "guest_registration_bench: %s\n", text.c_str());
@@ -105,9 +108,8 @@ class RawChannel {
     UniqueFd fd_;
 };
 
-// Free blocks of at least 2 MiB, the largest that the driver asks for, of all zones.
-std::uint64_t large_free_blocks() {
-    constexpr unsigned kLargeOrder = 9;
+// Free blocks of at least `order`, of all zones, in units of that order.
+std::uint64_t free_blocks(unsigned least) {
     std::ifstream file("/proc/buddyinfo");
     std::uint64_t count = 0;
     for (std::string line; std::getline(file, line);) {
@@ -118,7 +120,7 @@ std::uint64_t large_free_blocks() {
         words >> word >> word;
         std::uint64_t blocks = 0;
         for (unsigned order = 0; words >> blocks; ++order) {
-            if (order >= kLargeOrder) count += blocks;
+            if (order >= least) count += blocks << (order - least);
         }
     }
     return count;
@@ -135,31 +137,81 @@ std::uint64_t free_bytes() {
     fail("/proc/meminfo says nothing of MemFree");
 }
 
-UniqueFd piece_of(const RawChannel& channel, std::uint64_t size) {
-    UniqueFd piece = channel.alloc(size);
-    if (!piece) {
-        fail(
-            "ALLOC of a piece fails; load the driver with larger max_channel_buffers, "
-            "max_channel_mb and max_device_mb");
+// The guest's free memory: enough for a frame in pieces of 2 MiB, which can be held back, and
+// enough for one in pieces of 64 KiB with held ones between them. Of the rest little is free, and
+// no piece larger than those.
+class FreeMemory {
+  public:
+    explicit FreeMemory(const RawChannel& channel) : channel_(channel) {
+        const rlimit limit{1 << 20, 1 << 20};
+        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            fail("cannot raise RLIMIT_NOFILE; run as root");
+        // Pages that the kernel keeps for each processor do not hang together with their
+        // neighbours: as few as it takes.
+        std::ofstream("/proc/sys/vm/percpu_pagelist_high_fraction") << 1'000'000 << std::flush;
+        // Of either more than a frame needs, as what it gives back is not whole at once.
+        std::vector<UniqueFd> large;
+        std::vector<UniqueFd> small;
+        for (std::uint64_t i = 0; i < 3 * kLarge; ++i) large.push_back(take(kLargeOrder));
+        for (std::uint64_t i = 0; i < 4 * kSmall; ++i) {
+            small.push_back(take(kSmallOrder));
+        }
+        while (free_bytes() > kReserve) held_.push_back(take(kLargeOrder));
+        for (std::size_t i = 0; i < small.size(); i += 2) held_.push_back(std::move(small[i]));
+        small.clear();
+        fragmented();
+        std::move(large.begin(), large.end(), std::back_inserter(large_));
     }
-    return piece;
-}
 
-// Takes free memory in pieces of 64 KiB, gives every other piece back, and takes what is still
-// whole. What is returned has to stay open.
-std::vector<UniqueFd> fragment(const RawChannel& channel) {
-    constexpr std::uint64_t kReserve = std::uint64_t{48} << 20;  // nobody shall run out
-    const rlimit limit{1 << 20, 1 << 20};
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("cannot raise RLIMIT_NOFILE; run as root");
-    std::vector<UniqueFd> pieces;
-    // A look costs more than a piece.
-    while (pieces.size() % 16 != 0 || free_bytes() > kReserve) {
-        pieces.push_back(piece_of(channel, kPiece));
+    // The next frame gets large pieces.
+    void whole() {
+        large_.clear();
+        if (free_blocks(kLargeOrder) < kLarge) fail("too few pieces of 2 MiB are left");
     }
-    for (std::size_t i = 0; i < pieces.size(); i += 2) pieces[i].reset();
-    while (large_free_blocks() > 0) pieces.push_back(piece_of(channel, std::uint64_t{2} << 20));
-    std::erase_if(pieces, [](const UniqueFd& fd) { return !fd; });
-    return pieces;
+    // The next frame gets small ones.
+    void fragmented() {
+        for (unsigned order = kLargeOrder; order > kSmallOrder; --order) {
+            // What the kernel keeps for emergencies is free too.
+            for (std::uint64_t before = free_blocks(order), now = 0; before > 0; before = now) {
+                UniqueFd piece = take(order);
+                now = free_blocks(order);
+                if (now >= before) break;
+                large_.push_back(std::move(piece));
+            }
+        }
+        if (free_blocks(kSmallOrder) < kSmall) fail("too few pieces of 64 KiB are left");
+    }
+
+  private:
+    static constexpr unsigned kLargeOrder = 9;  // 2 MiB
+    static constexpr unsigned kSmallOrder = 4;  // 64 KiB
+    static constexpr std::uint64_t kLarge = kBytes / (kPage << kLargeOrder) + 1;
+    static constexpr std::uint64_t kSmall = kBytes / (kPage << kSmallOrder) + 1;
+    static constexpr std::uint64_t kReserve = std::uint64_t{32} << 20;  // nobody shall run out
+
+    UniqueFd take(unsigned order) const {
+        UniqueFd piece = channel_.alloc(kPage << order);
+        if (!piece) {
+            fail(
+                "ALLOC of a piece fails; load the driver with larger max_channel_buffers, "
+                "max_channel_mb and max_device_mb");
+        }
+        return piece;
+    }
+
+    const RawChannel& channel_;
+    std::vector<UniqueFd> large_;
+    std::vector<UniqueFd> held_;
+};
+
+// Until all is free again that was free once.
+void await_free(std::uint64_t pages) {
+    constexpr std::uint64_t kOnProcessors = 1024;  // pages that a kernel keeps at hand
+    const auto deadline = now_ns() + 5'000'000'000;
+    while (free_blocks(0) + kOnProcessors < pages) {
+        if (now_ns() > deadline) fail("a frame's memory does not come back");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
 }
 
 double us(std::vector<std::uint64_t> times, double part) {
@@ -169,46 +221,92 @@ double us(std::vector<std::uint64_t> times, double part) {
 }
 
 struct Times {
+    std::uint32_t runs = 0;  // that a frame's memory came in, at most
     std::vector<std::uint64_t> alloc;
     std::vector<std::uint64_t> all;
+    std::vector<std::uint64_t> share;
+    std::vector<std::uint64_t> map;
 };
 
-Times measure(producer::Connection& connection, unsigned long rounds) {
-    Answers answers;
-    const auto window =
-        need(connection.create_stream({"bench", "bench", kWidth, kHeight}, &answers));
-    producer::ImageInfo info;
-    info.width = kWidth;
-    info.height = kHeight;
-    info.fourcc = kXr24;
-    info.planes[0].pitch = kPitch;
-    Times times;
-    // One more, which tests the consumer's driver and touches the memory for the first time.
-    for (unsigned long round = 0; round < rounds + 1; ++round) {
-        const std::uint32_t slot = need(window->reserve_slots(1)).front();
+// A stream whose frames each come in memory of their own.
+class Registration {
+  public:
+    Registration(producer::Connection& connection, const RawChannel& channel)
+        : connection_(connection),
+          channel_(channel),
+          window_(need(connection.create_stream({"bench", "bench", kWidth, kHeight}, &answers_))),
+          small_slot_(set_image(need(connection.alloc(kPage)), 32, 32)) {}
+
+    void once(Times& times) {
+        // The same memory once before, so that neither kind comes colder than the other.
+        times.runs = std::max(times.runs, channel_.runs());
+        const std::uint64_t free_pages = free_blocks(0);
         const std::uint64_t start = now_ns();
-        auto buffer = need(connection.alloc(kBytes));
+        UniqueFd memory = channel_.alloc(kBytes);
         const std::uint64_t allocated = now_ns();
-        if (auto set = window->set_image(slot, info, buffer, &answers); !set) {
+        if (!memory) fail("ALLOC of a frame fails");
+        auto buffer = need(connection_.import(std::move(memory), kBytes, false));
+        const std::uint32_t slot = set_image(buffer, kWidth, kHeight);
+        const std::uint64_t shared = now_ns();
+        show(slot);
+        const std::uint64_t end = now_ns();
+        // What a program that draws with the CPU needs besides.
+        if (auto mapped = producer::map_buffer(*buffer); !mapped) fail(mapped.error().text);
+        times.map.push_back(now_ns() - end);
+        times.alloc.push_back(allocated - start);
+        times.share.push_back(shared - allocated);
+        times.all.push_back(end - start);
+        show(small_slot_);
+        window_->remove_image(slot);
+        buffer.reset();
+        await_free(free_pages);
+    }
+
+  private:
+    std::uint32_t set_image(const std::shared_ptr<producer::Buffer>& buffer, std::uint32_t width,
+                            std::uint32_t height) {
+        const std::uint32_t slot = need(window_->reserve_slots(1)).front();
+        producer::ImageInfo info;
+        info.width = width;
+        info.height = height;
+        info.fourcc = kXr24;
+        info.planes[0].pitch = std::uint64_t{width} * 4;
+        if (auto set = window_->set_image(slot, info, buffer, &answers_); !set) {
             fail(set.error().text);
         }
+        return slot;
+    }
+    void show(std::uint32_t slot) {
         producer::FrameInfo frame;
         frame.slot = slot;
         frame.mode = stream::PresentMode::mailbox;
-        answers.wait_shown(window->present(frame));
-        const std::uint64_t end = now_ns();
-        window->remove_image(slot);
-        if (round == 0) continue;
-        times.alloc.push_back(allocated - start);
-        times.all.push_back(end - start);
+        answers_.wait_shown(window_->present(frame));
     }
-    return times;
+
+    producer::Connection& connection_;
+    const RawChannel& channel_;
+    Answers answers_;
+    std::unique_ptr<producer::Stream> window_;
+    const std::uint32_t small_slot_;  // shown meanwhile, so that the host lets go of the large ones
+};
+
+double median_ratio(const std::vector<std::uint64_t>& over,
+                    const std::vector<std::uint64_t>& under) {
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < over.size(); ++i) {
+        ratios.push_back(static_cast<double>(over[i]) / static_cast<double>(under[i]));
+    }
+    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+    std::nth_element(ratios.begin(), middle, ratios.end());
+    return *middle;
 }
 
-void print(const char* name, const Times& times, std::uint32_t runs, const char* after) {
+void print(const char* name, const Times& times) {
     std::printf("\"%s\": {\"runs\": %" PRIu32
-                ", \"median_us\": %.1f, \"p90_us\": %.1f, \"alloc_median_us\": %.1f}%s",
-                name, runs, us(times.all, 0.5), us(times.all, 0.9), us(times.alloc, 0.5), after);
+                ", \"median_us\": %.1f, \"p90_us\": %.1f, \"alloc_median_us\": %.1f, "
+                "\"share_median_us\": %.1f, \"map_median_us\": %.1f}, ",
+                name, times.runs, us(times.all, 0.5), us(times.all, 0.9), us(times.alloc, 0.5),
+                us(times.share, 0.5), us(times.map, 0.5));
 }
 
 }  // namespace
@@ -223,13 +321,21 @@ int main(int argc, char** argv) {
     }
     const auto connection = need(producer::Connection::open(endpoint, "registration"));
     const RawChannel channel(endpoint.path);
-    const std::uint32_t whole_runs = channel.runs();
-    const Times whole = measure(*connection, rounds);
-    const auto held = fragment(channel);
-    const std::uint32_t scattered_runs = channel.runs();
-    const Times scattered = measure(*connection, rounds);
+    FreeMemory memory(channel);
+    Registration registration(*connection, channel);
+    Times scattered;
+    Times whole;
+    // One more pair, which tests the consumer's driver and touches the memory for the first time.
+    for (unsigned long round = 0; round < rounds + 1; ++round) {
+        if (round == 1) whole = scattered = {};
+        memory.whole();
+        registration.once(whole);
+        memory.fragmented();
+        registration.once(scattered);
+    }
     std::printf("{\"bytes\": %" PRIu64 ", ", kBytes);
-    print("contiguous", whole, whole_runs, ", ");
-    print("fragmented", scattered, scattered_runs, "}\n");
+    print("contiguous", whole);
+    print("fragmented", scattered);
+    std::printf("\"ratio\": %.3f}\n", median_ratio(scattered.all, whole.all));
     return 0;
 }

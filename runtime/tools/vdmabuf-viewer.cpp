@@ -5,7 +5,9 @@
 #include <string>
 
 #include "runtime/common/log.hpp"
+#include "runtime/tools/arguments.hpp"
 #include "runtime/tools/config_file.hpp"
+#include "runtime/tools/help_format.hpp"
 #include "runtime/viewer/viewer.hpp"
 
 namespace {
@@ -16,44 +18,56 @@ using vdmabuf::viewer::Scale;
 using vdmabuf::viewer::Settings;
 
 void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) {
-    app.set_version_flag("--version", "vdmabuf-viewer " VDMABUF_VERSION);
+    vdmabuf::tools::set_up_help(app, "vdmabuf-viewer");
     app.add_option("--socket", settings.socket_path,
-                   "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]");
+                   "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]")
+        ->type_name("SOCKET");
     app.add_option("--vm", settings.vms,
                    "NAME=SOCKET: serve a VM, where no broker runs yet; NAME alone: show only the "
-                   "windows of this VM");
-    app.add_option("--stream", settings.stream, "Show only the stream of this number");
+                   "windows of this VM")
+        ->type_name("NAME[=SOCKET]");
+    app.add_option("--stream", settings.stream, "Show only the stream of this number")
+        ->type_name("STREAM");
     app.add_option("--app", settings.app,
-                   "Show only this program (its name, app id, or a part of the title)");
+                   "Show only this program (its name, app id, or a part of the title)")
+        ->type_name("NAME");
     app.add_flag("--headless", settings.headless, "Needs no display: takes frames, shows none");
     app.add_option("--refresh", settings.refresh_hz,
                    "Frames a second that count as shown; 0: at once [the display's, else 60]")
-        ->check(CLI::Range(0.0, 10000.0));
-    app.add_option("--frames", settings.frames, "End after this many frames of one stream");
+        ->check(vdmabuf::tools::number_in(0, 10000))
+        ->type_name("HZ");
+    app.add_option("--frames", settings.frames, "End after this many frames of one stream")
+        ->type_name("N");
     app.add_flag("--once", settings.once, "End with the last stream");
     app.add_option("--timeout", settings.timeout_s,
                    "End with status 3 when no frame comes for this many seconds")
-        ->check(CLI::NonNegativeNumber);
+        ->check(vdmabuf::tools::number_in(0, 1e6))
+        ->type_name("SECONDS");
     app.add_option("--screenshot", settings.screenshot,
-                   "Write the last frame, as the GPU sees it, to this PNG file");
-    app.add_option("--stats", settings.stats, "Write the figures of the run to this JSON file");
+                   "Write the last frame, as the GPU sees it, to this PNG file")
+        ->type_name("FILE");
+    app.add_option("--stats", settings.stats, "Write the figures of the run to this JSON file")
+        ->type_name("FILE");
     app.add_option("--scale", settings.scale,
                    "Pictures in windows of another size: fit, integer, stretch or 1:1 [fit]")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, Scale>{{"fit", Scale::fit},
-                                                                 {"integer", Scale::integer},
-                                                                 {"stretch", Scale::stretch},
-                                                                 {"1:1", Scale::one_to_one}}));
+        ->transform(vdmabuf::tools::one_of<Scale>({{"fit", Scale::fit},
+                                                   {"integer", Scale::integer},
+                                                   {"stretch", Scale::stretch},
+                                                   {"1:1", Scale::one_to_one}}))
+        ->type_name("MODE");
     app.add_flag("--fullscreen", settings.fullscreen, "Open windows full-screen");
     app.add_flag("--on-top", settings.on_top, "Keep windows above all others");
     app.add_option("--pictures", settings.pictures,
-                   "Directory for the pictures that the screenshot key takes [.]");
-    app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name");
-    app.add_option("--import", settings.import, "Only this way of importing (for tests)")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, ImportPath>{{"udmabuf", ImportPath::udmabuf},
-                                              {"host-pointer", ImportPath::host_pointer},
-                                              {"copy", ImportPath::copy}}));
+                   "Directory for the pictures that the screenshot key takes [.]")
+        ->type_name("DIR");
+    app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name")
+        ->type_name("GPU");
+    app.add_option("--import", settings.import,
+                   "Only this way of importing, for tests: udmabuf, host-pointer or copy")
+        ->transform(vdmabuf::tools::one_of<ImportPath>({{"udmabuf", ImportPath::udmabuf},
+                                                        {"host-pointer", ImportPath::host_pointer},
+                                                        {"copy", ImportPath::copy}}))
+        ->type_name("WAY");
     app.add_flag("--no-broker{false}", settings.spawn_broker, "Start no broker where none runs");
     app.add_flag("--verbose,-v", verbose, "Say more");
     app.add_flag("--quiet,-q", quiet, "Say only what went wrong");

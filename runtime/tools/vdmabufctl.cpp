@@ -2,15 +2,16 @@
 // vdmabufctl: what a broker serves, a word with it, and what is wrong with a machine.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 #include <string>
 
 #include "runtime/consumer/client.hpp"
+#include "runtime/tools/arguments.hpp"
 #include "runtime/tools/ctl_print.hpp"
 #include "runtime/tools/ctl_query.hpp"
 #include "runtime/tools/ctl_watch.hpp"
 #include "runtime/tools/doctor/doctor.hpp"
 #include "runtime/tools/doctor/probe_swapchains.hpp"
+#include "runtime/tools/help_format.hpp"
 #ifdef VDMABUF_SCREENSHOT
 #include "runtime/tools/ctl_screenshot.hpp"
 #endif
@@ -69,18 +70,21 @@ Commands add_commands(CLI::App& app, Words& words) {
         command->add_option("STREAM", words.stream, "Number of the stream, as list shows it")
             ->required();
     };
-    const CLI::Range seconds(0.05, 86400.0);
+    const CLI::Validator seconds = tools::number_in(0.05, 86400);
     commands.list =
         app.add_subcommand("list", "Streams, their images, how they are imported, bytes copied");
     add_json(commands.list);
     commands.watch = app.add_subcommand("watch", "What each stream does, again and again");
     commands.watch->add_option("--interval", words.watch.interval_s, "Seconds between looks [1]")
-        ->check(seconds);
-    commands.watch->add_option("--count", words.watch.count, "End after so many looks [never]");
+        ->check(seconds)
+        ->type_name("SECONDS");
+    commands.watch->add_option("--count", words.watch.count, "End after so many looks [never]")
+        ->type_name("N");
     add_json(commands.watch);
     commands.stats = app.add_subcommand("stats", "Frames a second, copies and latencies, once");
     commands.stats->add_option("--seconds", words.stats_s, "Measure for so long [1]")
-        ->check(seconds);
+        ->check(seconds)
+        ->type_name("SECONDS");
     add_json(commands.stats);
 #ifdef VDMABUF_SCREENSHOT
     commands.screenshot =
@@ -88,21 +92,22 @@ Commands add_commands(CLI::App& app, Words& words) {
     add_stream(commands.screenshot);
     commands.screenshot->add_option("FILE", words.file, "PNG file to write")->required();
     commands.screenshot->add_option("--timeout", words.seconds, "Wait so many seconds [5]")
-        ->check(seconds);
+        ->check(seconds)
+        ->type_name("SECONDS");
 #endif
     commands.close = app.add_subcommand("close", "Ask the app of a stream to close");
     add_stream(commands.close);
     commands.doctor = app.add_subcommand(
         "doctor", "What works on this machine, host or guest, and what to do about the rest");
     add_json(commands.doctor);
-    commands.doctor->add_option("--root", words.doctor.root,
-                                "Examine what is installed below this directory instead");
+    commands.doctor
+        ->add_option("--root", words.doctor.root,
+                     "Examine what is installed below this directory instead")
+        ->type_name("DIR");
     commands.doctor
         ->add_option("--side", words.doctor.side, "host or guest, where it is not as found")
-        ->transform(CLI::CheckedTransformer(
-                        std::map<std::string, doctor::Side>{{"host", doctor::Side::host},
-                                                            {"guest", doctor::Side::guest}})
-                        .description(""))
+        ->transform(tools::one_of<doctor::Side>(
+            {{"host", doctor::Side::host}, {"guest", doctor::Side::guest}}))
         ->type_name("SIDE");
     commands.probe = app.add_subcommand("probe-swapchains", "")->group("");
     return commands;
@@ -147,11 +152,12 @@ int run(Words& words, const Commands& commands) {
 int main(int argc, char** argv) {
     Words words;
     CLI::App app("Shows what a vdmabuf broker serves, and what is wrong with a machine.");
-    app.set_version_flag("--version", "vdmabufctl " VDMABUF_VERSION);
+    tools::set_up_help(app, "vdmabufctl");
     app.require_subcommand(1);
     app.fallthrough();
     app.add_option("--socket", words.socket_path,
-                   "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]");
+                   "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]")
+        ->type_name("SOCKET");
     const Commands commands = add_commands(app, words);
     app.footer(
         "Examples:\n"

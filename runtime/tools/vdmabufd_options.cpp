@@ -13,7 +13,9 @@
 
 #include "runtime/keeper/handover.hpp"
 #include "runtime/keeper/spawn.hpp"
+#include "runtime/tools/arguments.hpp"
 #include "runtime/tools/config_file.hpp"
+#include "runtime/tools/help_format.hpp"
 
 namespace vdmabuf::tools {
 namespace {
@@ -34,7 +36,7 @@ constexpr const char* kExamples = R"(Examples:
 
 Signals: SIGTERM and SIGINT end it (a connected VM loses its device); SIGUSR1, and SIGHUP where
 there is no terminal, start the broker anew from the installed binary while the VMs run on.
-Exit codes: 0 ended by a signal or idle, 1 failure, 2 wrong usage, 3 a socket is in use.)";
+Status: 0 ended by a signal or idle, 1 failure, 2 wrong usage, 3 a socket is in use.)";
 
 bool good_name(std::string_view name) {
     return !name.empty() && name.size() < keeper::handover::kNameSize && name[0] != '.' &&
@@ -176,9 +178,9 @@ std::string socket_or_default(const std::string& given,
 
 std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& exit_code) {
     DaemonOptions options;
-    CLI::App app(kDescription, "vdmabufd");
+    CLI::App app(kDescription);
+    set_up_help(app, "vdmabufd");
     app.footer(kExamples);
-    app.set_version_flag("--version", "vdmabufd " VDMABUF_VERSION);
     std::vector<std::string> vms;
     std::vector<std::string> vm_limits;
     std::string producer_socket;
@@ -212,13 +214,12 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     app.add_flag("--exit-when-idle", options.keeper.exit_when_idle,
                  "End when nothing has been connected for 5 seconds");
     add_config_file(app, "vdmabufd");
-    const std::map<std::string, log::Level> levels{{"off", log::Level::off},
-                                                   {"error", log::Level::error},
-                                                   {"warning", log::Level::warning},
-                                                   {"info", log::Level::info},
-                                                   {"debug", log::Level::debug}};
     app.add_option("--log-level", options.log_level, "off, error, warning, info or debug")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""))
+        ->transform(one_of<log::Level>({{"off", log::Level::off},
+                                        {"error", log::Level::error},
+                                        {"warning", log::Level::warning},
+                                        {"info", log::Level::info},
+                                        {"debug", log::Level::debug}}))
         ->type_name("LEVEL");
     for (auto [name, value] : {std::pair{"--broker-link", &options.broker_link},
                                std::pair{"--producers-fd", &options.producers_fd},

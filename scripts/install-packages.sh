@@ -3,10 +3,11 @@
 # Installs what is missing of scripts/packages.txt. Without root it prints what
 # is missing and the command that installs it, and exits with 2.
 #
-# Usage: scripts/install-packages.sh [--check | --apps]
+# Usage: scripts/install-packages.sh [--check | --apps | --bench]
 #        --check  only say what is missing: exit 0 if nothing is, else 2
 #        --apps   scripts/packages-apps.txt too: programs of other people that
 #                 ./check --full runs
+#        --bench  scripts/packages-bench.txt too: what ./bench compares with, and plots
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -19,6 +20,7 @@ case ${1:-} in
   -h | --help) show_help "$0"; exit ;;
   --check) CHECK=1 ;;
   --apps) LISTS+=("$REPO/scripts/packages-apps.txt") ;;
+  --bench) LISTS+=("$REPO/scripts/packages-bench.txt") ;;
   '') ;;
   *) usage_error "unknown option '$1'" ;;
 esac

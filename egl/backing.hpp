@@ -35,9 +35,9 @@ class Backing {
         lost,       // the app goes on
         no_memory,  // EGL_BAD_ALLOC
     };
-    // Makes what was drawn a frame: its slot, its fence, which stays the backing's, and its bytes.
+    // Makes what was drawn a frame: its slot, its bytes, and the fence that it needs.
     virtual Outcome finish(window::Extent extent, std::span<const stream::Rect> damage,
-                           producer::FrameInfo& frame) = 0;
+                           producer::FrameInfo& frame, UniqueFd& fence) = 0;
     // The frame is the host's now, or, `sent` being false, was not taken.
     virtual void handed_over(std::uint32_t slot, bool sent) noexcept = 0;
 

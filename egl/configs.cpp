@@ -37,10 +37,7 @@ EGLint visual_of(const Display& display, EGLConfig config) noexcept {
 bool patched_attrib(const Display& display, EGLConfig config, EGLint name, EGLint& value) noexcept {
     switch (name) {
         case EGL_SURFACE_TYPE:
-            // A pbuffer stands in for the window, whose contents stay when it is shown.
-            if (can_be_window(display, config)) {
-                value |= EGL_WINDOW_BIT | EGL_SWAP_BEHAVIOR_PRESERVED_BIT;
-            }
+            value = display.vendor().told_types(value, can_be_window(display, config));
             return true;
         case EGL_MIN_SWAP_INTERVAL:
             value = 0;
@@ -76,7 +73,7 @@ struct Wanted {
     EGLint visual_type = EGL_DONT_CARE;
 };
 
-Wanted split(const EGLint* attributes) {
+Wanted split(const VendorDisplay& vendor, const EGLint* attributes) {
     Wanted wanted;
     EGLint surface_type = EGL_WINDOW_BIT;
     for (const EGLint* at = attributes; at && *at != EGL_NONE; at += 2) {
@@ -110,11 +107,7 @@ Wanted split(const EGLint* attributes) {
         wanted.window = false;
     } else {
         wanted.window = surface_type & EGL_WINDOW_BIT;
-        // In a window's place is a pbuffer; preserving is what it always does.
-        if (wanted.window) {
-            surface_type = (surface_type & ~(EGL_WINDOW_BIT | EGL_SWAP_BEHAVIOR_PRESERVED_BIT)) |
-                           EGL_PBUFFER_BIT;
-        }
+        surface_type = vendor.types_for(surface_type);
     }
     wanted.below.insert(wanted.below.end(), {EGL_SURFACE_TYPE, surface_type, EGL_NONE});
     return wanted;
@@ -123,7 +116,7 @@ Wanted split(const EGLint* attributes) {
 EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs, EGLint size,
                   EGLint* count) {
     if (!count) return fail(EGL_BAD_PARAMETER);
-    const Wanted wanted = split(attributes);
+    const Wanted wanted = split(display.vendor(), attributes);
     EGLint available = 0;
     if (!real().ChooseConfig(display.handle(), wanted.below.data(), nullptr, 0, &available)) {
         return EGL_FALSE;
@@ -154,9 +147,10 @@ EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs
 }  // namespace
 
 bool can_be_window(const Display& display, EGLConfig config) noexcept {
-    if (!(attribute_of(display, config, EGL_SURFACE_TYPE) & EGL_PBUFFER_BIT)) return false;
+    const EGLint types = attribute_of(display, config, EGL_SURFACE_TYPE);
+    if (!display.vendor().can_back(config, types)) return false;
     const EGLint red = attribute_of(display, config, EGL_RED_SIZE);
-    if (red != 8 && red != 10 && red != 5) return false;  // floats are not read back
+    if (red != 8 && red != 10 && red != 5) return false;  // no floats
     return !display.platform().is_x11() || visual_of(display, config) != 0;
 }
 

@@ -27,33 +27,59 @@ std::shared_ptr<producer::Connection>& known_connection() {
     return connection;
 }
 
-// Those that were made, in that order.
-std::vector<Display*>& made_displays() {
-    static auto& displays = *new std::vector<Display*>;
+// A display that the app has named, and ours for it. Guarded by g_making.
+struct Named {
+    EGLenum platform;
+    void* native;
+    Display* display;
+};
+std::vector<Named>& named_displays() {
+    static auto& displays = *new std::vector<Named>;
     return displays;
 }
 
 EGLDisplay make_display(EGLenum platform, void* native) {
     const std::lock_guard lock(g_making);
-    for (const Display* known : made_displays()) {
-        if (known->platform().serves(platform, native)) return known->handle();
+    std::vector<Named>& known = named_displays();
+    const auto serves = [&](const Named& named) {
+        return named.display->platform().serves(platform, native);
+    };
+    for (const Named& named : known) {
+        // What has a window of its own for each display, and no handle, is the same by every name.
+        const bool same = (named.platform == platform && named.native == native) ||
+                          named.display->platform().sized_by_app();
+        if (!same || !serves(named)) continue;
+        named.display->platform().share(platform, native);
+        return named.display->handle();
     }
-    const std::vector<EGLDisplay> below = vendor_displays();
-    const auto unused = std::find_if(below.begin(), below.end(),
-                                     [](EGLDisplay handle) { return !Display::find(handle); });
-    if (unused == below.end()) {
+    known.reserve(known.size() + 1);
+    auto window_system = make_platform(platform, native);
+    const auto host = window_system ? connection() : nullptr;
+    if (!host) return EGL_NO_DISPLAY;
+    auto vendor = open_vendor_display(*host);
+    if (!vendor) {
+        // Of one server, displays can share what the vendor has left.
+        for (const Named& named : known) {
+            if (!serves(named)) continue;
+            named.display->platform().share(platform, native);
+            named.display->one_more_name();
+            known.push_back({platform, native, named.display});
+            return named.display->handle();
+        }
         LOG_WARNING("EGL: stepping aside, the vendor has %s displays without a window system",
-                    below.empty() ? "no" : "not so many");
+                    known.empty() ? "no" : "not so many");
         return EGL_NO_DISPLAY;
     }
-    auto window_system = make_platform(platform, native);
-    if (!window_system || !connection()) return EGL_NO_DISPLAY;
-    auto display = std::make_unique<Display>(*unused, std::move(window_system));
-    std::vector<Display*>& made = made_displays();
-    made.reserve(made.size() + 1);
-    g_displays.insert(reinterpret_cast<std::uintptr_t>(*unused), display.get());
-    made.push_back(display.release());
-    return *unused;
+    auto display = std::make_unique<Display>(std::move(vendor), std::move(window_system));
+    g_displays.insert(reinterpret_cast<std::uintptr_t>(display->handle()), display.get());
+    known.push_back({platform, native, display.get()});
+    return display.release()->handle();
+}
+
+// A display of the vendor's own, which may be behind one of ours.
+EGLDisplay given(EGLDisplay handle) {
+    if (Display* ours = Display::find(handle)) ours->one_more_name();
+    return handle;
 }
 
 }  // namespace
@@ -93,11 +119,28 @@ EGLDisplay get_platform_display(EGLenum platform, void* native, const EGLAttrib*
             case EGL_PLATFORM_DEVICE_EXT:
                 // May be the same display as one of ours, which libglvnd gives to the vendor that
                 // it got it from first: that must be this one.
-                return real().imports.getPlatformDisplay(platform, native, attributes);
+                return given(real().imports.getPlatformDisplay(platform, native, attributes));
             default:
                 return EGL_NO_DISPLAY;
         }
     });
+}
+
+// By name nobody can be told from another: a display that was initialised twice counts once, unless
+// the app has a second name for it (EGL 1.5, 3.2: one eglTerminate() ends it).
+void Display::initialised() noexcept {
+    const std::lock_guard lock(mutex_);
+    users_ = std::min(users_ + 1, names_);
+}
+
+void Display::one_more_name() noexcept {
+    const std::lock_guard lock(mutex_);
+    ++names_;
+}
+
+bool Display::goes_on() noexcept {
+    const std::lock_guard lock(mutex_);
+    return users_ != 0 && --users_ != 0;
 }
 
 Display* Display::find(EGLDisplay handle) noexcept {

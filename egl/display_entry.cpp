@@ -36,10 +36,11 @@ void add_word(std::string& list, const char* word) {
 
 const char* Display::extensions() {
     std::call_once(extensions_made_, [this] {
-        const char* theirs = real().QueryString(handle_, EGL_EXTENSIONS);
+        const char* theirs = real().QueryString(handle(), EGL_EXTENSIONS);
         if (theirs) extensions_ = theirs;
         for (const char* name : kExtensions) add_word(extensions_, name);
-        if (platform_->is_x11()) {
+        // It needs a buffer that keeps what is around the rectangle.
+        if (platform_->is_x11() && vendor_->keeps_contents()) {
             for (const char* name : kX11Extensions) add_word(extensions_, name);
         }
     });
@@ -62,8 +63,16 @@ const char* query_string(EGLDisplay handle, EGLint name) noexcept {
     return guarded([&] { return display->extensions(); });
 }
 
+EGLBoolean initialize(EGLDisplay handle, EGLint* major, EGLint* minor) noexcept {
+    if (!real().Initialize(handle, major, minor)) return EGL_FALSE;
+    if (Display* display = Display::find(handle)) display->initialised();
+    return EGL_TRUE;
+}
+
 EGLBoolean terminate(EGLDisplay handle) noexcept {
     if (Display* display = Display::find(handle)) {
+        // Whose windows are whose nobody knows: they end with the last user.
+        if (display->goes_on()) return succeed();
         // Those that are current live until they are not (EGL 1.5, 3.2); their windows end now.
         for (const auto& surface : display->take_all()) {
             forget_surface(*surface);

@@ -50,8 +50,8 @@ bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
     info.height = extent.height;
     info.fourcc = layout.fourcc;
     info.modifier = kModifierLinear;
-    // Rows as glReadPixels gives them; windows have no alpha to give.
-    info.flags = stream::kImageYFlip | stream::kImageOpaque;
+    // Windows have no alpha to give.
+    info.flags = stream::kImageOpaque | (layout.from_below ? stream::kImageYFlip : 0);
     info.strategy = stream::Strategy::cpu_copy;
     info.planes[0] = {0, pitch_};
     for (std::uint32_t i = 0; i < kCount; ++i) {

@@ -18,6 +18,7 @@ struct PixelLayout {
     std::uint32_t fourcc = 0;
     std::uint32_t bytes_per_pixel = 4;
     bool any_pitch = false;  // rows may lie further apart than they are long
+    bool from_below = true;  // the first row is the lowest one
     bool operator==(const PixelLayout&) const = default;
 };
 

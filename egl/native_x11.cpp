@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // X11 and xcb displays, and the default display. Nothing is drawn into the windows.
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <cstdlib>
+#include <mutex>
+#include <vector>
 
 #include "egl/platform.hpp"
 #include "runtime/common/log.hpp"
@@ -16,16 +20,14 @@ using window::Xlib;
 
 class X11Native final : public NativeWindow {
   public:
-    X11Native(const Xcb& xcb, xcb_connection_t* app, std::shared_ptr<window::X11Watcher> watcher,
-              xcb_window_t id)
-        : xcb_(xcb), app_(app), watcher_(std::move(watcher)), id_(id) {}
+    X11Native(const Xcb& xcb, std::shared_ptr<window::X11Watcher> watcher, xcb_window_t id)
+        : xcb_(xcb), watcher_(std::move(watcher)), id_(id) {}
 
     // The answer on the app's connection means that the server knows the window: the app need not
     // have flushed the request that makes it.
-    bool ask() noexcept {
-        if (!app_) return true;
+    bool ask(xcb_connection_t* app) noexcept {
         const window::Reply<xcb_get_geometry_reply_t> reply(
-            xcb_.get_geometry_reply(app_, xcb_.get_geometry(app_, id_), nullptr));
+            xcb_.get_geometry_reply(app, xcb_.get_geometry(app, id_), nullptr));
         if (!reply) return false;
         last_ = {reply->width, reply->height};
         return true;
@@ -58,21 +60,66 @@ class X11Native final : public NativeWindow {
 
   private:
     const Xcb& xcb_;
-    xcb_connection_t* const app_;  // null: the app has none that we know
     const std::shared_ptr<window::X11Watcher> watcher_;
     const xcb_window_t id_;
     std::unique_ptr<window::X11Window> watched_;
     window::Extent last_{1, 1};
 };
 
+// The app's connections to a server, as far as they are open: the app closes them without a word,
+// and what has taken the descriptor of one is another file.
+class AppConnections {
+  public:
+    explicit AppConnections(const Xcb& xcb) : xcb_(xcb) {}
+
+    void add(xcb_connection_t* connection) {
+        struct stat file {};
+        const int fd = connection ? xcb_.get_file_descriptor(connection) : -1;
+        if (fd < 0 || ::fstat(fd, &file) != 0) return;
+        const std::lock_guard lock(mutex_);
+        std::erase_if(known_, [](const Known& known) { return !known.open(); });
+        for (const Known& known : known_) {
+            if (known.connection == connection) return;
+        }
+        known_.push_back({connection, fd, file.st_dev, file.st_ino});
+    }
+
+    std::vector<xcb_connection_t*> open() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<xcb_connection_t*> found;
+        for (const Known& known : known_) {
+            if (known.open()) found.push_back(known.connection);
+        }
+        return found;
+    }
+
+  private:
+    struct Known {
+        xcb_connection_t* connection;
+        int fd;
+        dev_t device;
+        ino_t inode;
+        bool open() const {
+            struct stat file {};
+            return ::fstat(fd, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+        }
+    };
+    const Xcb& xcb_;
+    mutable std::mutex mutex_;
+    std::vector<Known> known_;
+};
+
 class X11Platform final : public Platform {
   public:
     X11Platform(const Xcb& xcb, xcb_connection_t* app, std::string server,
                 std::shared_ptr<window::X11Watcher> watcher)
-        : xcb_(xcb), app_(app), server_(std::move(server)), watcher_(std::move(watcher)) {}
+        : xcb_(xcb), app_(xcb), server_(std::move(server)), watcher_(std::move(watcher)) {
+        app_.add(app);
+    }
 
     bool serves(EGLenum platform, void* native) const override;
     bool is_x11() const override { return true; }
+    void share(EGLenum platform, void* native) override;
     Visuals visuals() const override { return watcher_visuals(); }
 
     std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, window::Extent,
@@ -85,13 +132,15 @@ class X11Platform final : public Platform {
         // Window of Xlib is a long, xcb_window_t has 32 bits: the low half on the machines there
         // are.
         if (by_pointer) id = *static_cast<const std::uint32_t*>(handle);
-        auto native =
-            std::make_unique<X11Native>(xcb_, app_, watcher_, static_cast<xcb_window_t>(id));
-        if (!native->ask()) {
-            error = EGL_BAD_NATIVE_WINDOW;
-            return nullptr;
+        auto native = std::make_unique<X11Native>(xcb_, watcher_, static_cast<xcb_window_t>(id));
+        const auto connections = app_.open();
+        // Of several, that which made the window knows it; of none, nobody knows better.
+        for (xcb_connection_t* connection : connections) {
+            if (native->ask(connection)) return native;
         }
-        return native;
+        if (connections.empty()) return native;
+        error = EGL_BAD_NATIVE_WINDOW;
+        return nullptr;
     }
 
   private:
@@ -102,7 +151,7 @@ class X11Platform final : public Platform {
     }
 
     const Xcb& xcb_;
-    xcb_connection_t* const app_;
+    AppConnections app_;
     const std::string server_;
     const std::shared_ptr<window::X11Watcher> watcher_;
 };
@@ -146,6 +195,11 @@ bool X11Platform::serves(EGLenum platform, void* native) const {
     Server server;
     return find_server(xcb_, platform, native, server) &&
            without_screen(server.name) == without_screen(server_);
+}
+
+void X11Platform::share(EGLenum platform, void* native) {
+    Server server;
+    if (find_server(xcb_, platform, native, server)) app_.add(server.connection);
 }
 
 }  // namespace

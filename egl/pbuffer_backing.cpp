@@ -36,7 +36,7 @@ class PbufferBacking final : public Backing {
     EGLint buffer_age() noexcept override { return age_; }
 
     Outcome finish(window::Extent extent, std::span<const stream::Rect> damage,
-                   producer::FrameInfo& frame) override;
+                   producer::FrameInfo& frame, UniqueFd& fence) override;
     void handed_over(std::uint32_t slot, bool sent) noexcept override {
         if (!sent) pages_->give_back(slot);
         age_ = 1;  // the pbuffer still has this frame
@@ -89,7 +89,7 @@ bool PbufferBacking::resize(window::Extent extent) noexcept {
 }
 
 Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const stream::Rect> damage,
-                                        producer::FrameInfo& frame) {
+                                        producer::FrameInfo& frame, UniqueFd&) {
     if (!read_back_.known() && !read_back_.prepare()) return Outcome::lost;  // of no GL: OpenVG
     const PixelLayout& layout = read_back_.layout();
     if (!pages_->fit(extent, layout)) return Outcome::no_memory;

@@ -22,6 +22,11 @@ class Platform {
     virtual ~Platform() = default;
     // Whether a display that the app names later may share this one's EGLDisplay.
     virtual bool serves(EGLenum platform, void* native) const = 0;
+    // Such a display shares it now.
+    virtual void share(EGLenum platform, void* native) {
+        (void)platform;
+        (void)native;
+    }
     virtual Visuals visuals() const { return {}; }
     virtual bool is_x11() const { return false; }
     // Windows have the size that the app gives them (EGL_VDMABUF_platform_host).

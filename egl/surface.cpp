@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "egl/surface.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -16,6 +18,19 @@ namespace vdmabuf::egl {
 namespace {
 
 constexpr std::uint64_t kUnknownRefreshNs = kNsPerSecond / 60;
+
+class NoWindow final : public NativeWindow {
+  public:
+    explicit NoWindow(window::Extent extent) : extent_(extent) {}
+    void watch(Events) override {}
+    void unwatch() noexcept override {}
+    window::Extent extent() noexcept override { return extent_; }
+    bool lost() const noexcept override { return false; }
+    const void* identity() const noexcept override { return this; }
+
+  private:
+    const window::Extent extent_;
+};
 
 }  // namespace
 
@@ -38,10 +53,6 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
                          },
                          [&self] { self.follow_window(is_current(self)); }});
     const window::Extent extent = self.window_->extent();
-    if (!self.resize(extent)) {
-        error = real().GetError();
-        return nullptr;
-    }
     producer::StreamInfo info;
     info.app_id = app_id.empty() ? program_invocation_short_name : app_id;
     info.title = said_title.empty() ? self.window_->title() : std::move(said_title);
@@ -58,8 +69,24 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
         self.stream_ = *std::move(stream);
     }
     self.backing_->attach(*self.connection_, *self.stream_, self);
+    if (!self.resize(extent)) {
+        error = real().GetError();
+        return nullptr;
+    }
     error = EGL_SUCCESS;
     return surface;
+}
+
+std::shared_ptr<WindowSurface> WindowSurface::create_unseen(window::Extent extent,
+                                                            std::unique_ptr<Backing> backing,
+                                                            EGLint& error) {
+    auto window = std::make_unique<NoWindow>(extent);
+    std::shared_ptr<WindowSurface> surface(
+        new WindowSurface(std::move(window), std::move(backing)));
+    error = EGL_SUCCESS;
+    if (surface->resize(extent)) return surface;
+    error = real().GetError();
+    return nullptr;
 }
 
 WindowSurface::~WindowSurface() {
@@ -133,27 +160,29 @@ EGLint WindowSurface::swap(std::span<const stream::Rect> damage, int fence,
 }
 
 EGLint WindowSurface::show(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial) {
+    if (!stream_) return EGL_SUCCESS;  // a pbuffer
     if (window_->lost()) return EGL_BAD_NATIVE_WINDOW;
     const std::uint64_t called_ns = now_ns();
     const window::Extent size = extent();
     producer::FrameInfo frame;
     frame.called_ns = called_ns;
     frame.damage = damage;
-    const Backing::Outcome outcome = backing_->finish(size, damage, frame);
+    UniqueFd ours;  // fence of what was drawn
+    const Backing::Outcome outcome = backing_->finish(size, damage, frame, ours);
     if (outcome == Backing::Outcome::no_memory) return EGL_BAD_ALLOC;
     if (outcome == Backing::Outcome::lost) return EGL_SUCCESS;
     pace(frame);
-    UniqueFd both;
-    if (fence >= 0 && frame.in_fence >= 0) {
-        auto merged = merged_fence(fence, frame.in_fence);
-        if (!merged) return EGL_BAD_ALLOC;
-        both = *std::move(merged);
-        frame.in_fence = both.get();
-    } else if (fence >= 0) {
-        frame.in_fence = fence;
+    if (fence >= 0) {
+        auto both = ours ? merged_fence(fence, ours.get())
+                         : Result<UniqueFd>(UniqueFd(::fcntl(fence, F_DUPFD_CLOEXEC, 0)));
+        if (!both || !*both) {
+            backing_->handed_over(frame.slot, false);
+            return EGL_BAD_ALLOC;
+        }
+        ours = *std::move(both);
     }
     host_.frame(serial_ + 1);
-    serial = stream_->present(frame);
+    serial = stream_->present(frame, std::move(ours));
     const bool sent = serial != 0;  // not in a child of fork(2)
     if (sent) {
         serial_ = serial;

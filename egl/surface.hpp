@@ -23,6 +23,10 @@ class WindowSurface final : public producer::StreamListener,
                                                  std::unique_ptr<Backing> backing,
                                                  std::string title, const std::string& app_id,
                                                  EGLint& error);
+    // A pbuffer: it has no window, and swapping does nothing.
+    static std::shared_ptr<WindowSurface> create_unseen(window::Extent extent,
+                                                        std::unique_ptr<Backing> backing,
+                                                        EGLint& error);
     ~WindowSurface() override;
 
     EGLSurface handle() noexcept { return this; }

@@ -3,13 +3,14 @@
 
 #include <vdmabuf/egl.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "egl/configs.hpp"
 #include "egl/current.hpp"
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
-#include "egl/pbuffer_backing.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
 #include "egl/window_request.hpp"
@@ -23,6 +24,14 @@ constinit HandleTable<WindowSurface> g_surfaces;
 
 std::uint64_t key_of(EGLSurface handle) noexcept {
     return reinterpret_cast<std::uintptr_t>(handle);
+}
+
+EGLSurface keep(Display& display, std::shared_ptr<WindowSurface> surface) {
+    const EGLSurface made = surface->handle();
+    g_surfaces.insert(key_of(made), surface.get());
+    display.add(std::move(surface));
+    (void)succeed();
+    return made;
 }
 
 template <typename Read>
@@ -39,15 +48,55 @@ EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_poin
     auto window = display.platform().window(handle, by_pointer, request.extent, error);
     if (!window) return no_surface(error);
     if (display.has_window(window->identity())) return no_surface(EGL_BAD_ALLOC);
-    auto backing = make_pbuffer_backing(display.handle(), config, std::move(request.below));
+    auto backing = display.vendor().backing(config, std::move(request.below));
     auto surface = WindowSurface::create(std::move(window), std::move(backing),
                                          std::move(request.title), request.app_id, error);
-    if (!surface) return no_surface(error);
-    const EGLSurface made = surface->handle();
-    g_surfaces.insert(key_of(made), surface.get());
-    display.add(std::move(surface));
-    (void)succeed();
-    return made;
+    return surface ? keep(display, std::move(surface)) : no_surface(error);
+}
+
+// What a pbuffer's attributes say, where pbuffers are ours. An EGL error.
+EGLint read_pbuffer(const EGLint* attributes, window::Extent& extent, std::vector<EGLint>& below) {
+    for (const EGLint* at = attributes; at && *at != EGL_NONE; at += 2) {
+        switch (at[0]) {
+            case EGL_WIDTH:
+            case EGL_HEIGHT:
+                if (at[1] < 0) return EGL_BAD_PARAMETER;
+                (at[0] == EGL_WIDTH ? extent.width : extent.height) =
+                    std::max(static_cast<std::uint32_t>(at[1]), 1u);
+                break;
+            case EGL_LARGEST_PBUFFER:
+            case EGL_MIPMAP_TEXTURE:
+                break;
+            case EGL_TEXTURE_FORMAT:
+            case EGL_TEXTURE_TARGET:
+                if (at[1] != EGL_NO_TEXTURE) return EGL_BAD_MATCH;
+                break;
+            default: {
+                const EGLint one[] = {at[0], at[1], EGL_NONE};
+                WindowRequest request;
+                const EGLint error = read_attributes(one, false, request);
+                if (error != EGL_SUCCESS || below.size() > 16) return EGL_BAD_ATTRIBUTE;
+                below.insert(below.end(), request.below.begin(), request.below.end());
+            }
+        }
+    }
+    return EGL_SUCCESS;
+}
+
+EGLSurface create_pbuffer(Display& display, EGLConfig config, const EGLint* attributes) {
+    EGLint types = 0;
+    if (!real().GetConfigAttrib(display.handle(), config, EGL_SURFACE_TYPE, &types)) {
+        fail_as_real();
+        return EGL_NO_SURFACE;
+    }
+    if (!(types & EGL_WINDOW_BIT)) return no_surface(EGL_BAD_MATCH);
+    window::Extent extent{1, 1};
+    std::vector<EGLint> below;
+    EGLint error = read_pbuffer(attributes, extent, below);
+    if (error != EGL_SUCCESS) return no_surface(error);
+    auto backing = display.vendor().backing(config, std::move(below));
+    auto surface = WindowSurface::create_unseen(extent, std::move(backing), error);
+    return surface ? keep(display, std::move(surface)) : no_surface(error);
 }
 
 }  // namespace
@@ -96,6 +145,15 @@ EGLSurface create_platform_window_surface_ext(EGLDisplay handle, EGLConfig confi
             return read_attributes(attributes, sized, request);
         });
     });
+}
+
+EGLSurface create_pbuffer_surface(EGLDisplay handle, EGLConfig config,
+                                  const EGLint* attributes) noexcept {
+    Display* display = Display::find(handle);
+    if (!display || !display->vendor().lacks_pbuffers()) {
+        return real().CreatePbufferSurface(handle, config, attributes);
+    }
+    return guarded([&]() -> EGLSurface { return create_pbuffer(*display, config, attributes); });
 }
 
 EGLBoolean destroy_surface(EGLDisplay handle, EGLSurface surface) noexcept {
@@ -166,6 +224,10 @@ EGLBoolean surface_attrib(EGLDisplay handle, EGLSurface surface, EGLint attribut
     if (attribute == EGL_SWAP_BEHAVIOR) {
         if (value != EGL_BUFFER_PRESERVED && value != EGL_BUFFER_DESTROYED) {
             return fail(EGL_BAD_PARAMETER);
+        }
+        const Display* display = Display::find(handle);
+        if (value == EGL_BUFFER_PRESERVED && display && !display->vendor().keeps_contents()) {
+            return fail(EGL_BAD_MATCH);  // no configuration has the bit
         }
         ours->swap_behaviour = value;
         return succeed();

@@ -19,6 +19,8 @@ EGLSurface create_platform_window_surface(EGLDisplay display, EGLConfig config, 
                                           const EGLAttrib* attributes) noexcept;
 EGLSurface create_platform_window_surface_ext(EGLDisplay display, EGLConfig config, void* window,
                                               const EGLint* attributes) noexcept;
+EGLSurface create_pbuffer_surface(EGLDisplay display, EGLConfig config,
+                                  const EGLint* attributes) noexcept;
 EGLBoolean destroy_surface(EGLDisplay display, EGLSurface surface) noexcept;
 EGLBoolean query_surface(EGLDisplay display, EGLSurface surface, EGLint attribute,
                          EGLint* value) noexcept;

@@ -121,6 +121,16 @@ Result<std::shared_ptr<Buffer>> Connection::import(UniqueFd dmabuf, std::uint64_
     return buffer;
 }
 
+Status Connection::can_share(const std::shared_ptr<Buffer>& buffer) {
+    if (core_->fork_guard.in_child()) return Error{ECHILD, "in a child of fork(2)"};
+    if (core_->endpoint.kind == Endpoint::Kind::socket) return {};  // any dmabuf
+    const auto shared = core_->shared_buffer(buffer);
+    if (shared->id) return {};
+    auto id = core_->transport->share(*buffer);
+    if (id) shared->id = *id;  // unshared below, with `shared`
+    return id || id.error().code == ESTALE ? Status{} : Status{id.error()};
+}
+
 std::vector<stream::FormatModifier> Connection::formats() const {
     if (core_->fork_guard.in_child()) return {};
     const std::lock_guard lock(core_->formats_mutex);

@@ -137,6 +137,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // it is no dmabuf, or smaller than `size` bytes. `map`: for reading and writing, or an error.
     Result<std::shared_ptr<Buffer>> import(UniqueFd dmabuf, std::uint64_t size, bool map = false);
 
+    // Whether the driver can share such a buffer, found out by doing it: as set_image() would fail.
+    Status can_share(const std::shared_ptr<Buffer>& buffer);
+
     // What the host's consumers import, as of now: LINEAR of every format, then what all of them
     // take as dmabufs, best first. Any thread.
     std::vector<stream::FormatModifier> formats() const;

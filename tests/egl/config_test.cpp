@@ -86,11 +86,14 @@ TEST_F(EglWindowTest, EveryWindowConfigurationMakesASurface) {
 TEST_F(EglWindowTest, ExtensionsAreTold) {
     const char* extensions = eglQueryString(app->display, EGL_EXTENSIONS);
     ASSERT_TRUE(extensions);
-    for (const char* name : {"EGL_KHR_swap_buffers_with_damage", "EGL_EXT_swap_buffers_with_damage",
-                             "EGL_EXT_buffer_age", "EGL_KHR_partial_update",
-                             "EGL_NV_post_sub_buffer", "EGL_KHR_fence_sync"}) {
+    for (const char* name :
+         {"EGL_KHR_swap_buffers_with_damage", "EGL_EXT_swap_buffers_with_damage",
+          "EGL_EXT_buffer_age", "EGL_KHR_partial_update", "EGL_KHR_fence_sync"}) {
         EXPECT_TRUE(std::strstr(extensions, name)) << name;
     }
+    // Only where what is around the rectangle stays.
+    EXPECT_EQ(std::strstr(extensions, "EGL_NV_post_sub_buffer") == nullptr,
+              expected_strategy() == stream::Strategy::dmabuf_export);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "runtime/common/drm_format.hpp"
+#include "runtime/common/strategy_name.hpp"
 #include "runtime/common/stream_messages.hpp"
 
 namespace vdmabuf::test {
@@ -37,6 +38,14 @@ void set_egl_environment(bool enabled, const std::string& producer_socket) {
                              "__EGL_VENDOR_LIBRARY_FILENAMES", "DISPLAY", "WAYLAND_DISPLAY"}) {
         ::unsetenv(name);
     }
+}
+
+stream::Strategy expected_strategy() {
+    const char* name = std::getenv("VDMABUF_TEST_EGL_STRATEGY");
+    for (std::uint32_t i = 0; name && i < stream::kStrategyCount; ++i) {
+        if (std::string(strategy_name(i)) == name) return static_cast<stream::Strategy>(i);
+    }
+    return stream::Strategy::cpu_copy;
 }
 
 GlApp::GlApp(EGLenum platform, void* native, EGLint version) {

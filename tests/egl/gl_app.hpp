@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/common/stream_messages.hpp"
 #include "tests/layer/support/broker_process.hpp"
 #include "tests/layer/support/host_window.hpp"
 #include "tests/layer/support/x_server.hpp"
@@ -22,6 +23,9 @@ constexpr std::uint16_t kEglHeight = 61;
 
 // What libglvnd and the library read, for this process: each test has one of its own.
 void set_egl_environment(bool enabled, const std::string& producer_socket);
+
+// The strategy that serves here: VDMABUF_TEST_EGL_STRATEGY, or the read-back.
+stream::Strategy expected_strategy();
 
 // A display of the app, initialised, with a configuration for windows and a context.
 struct GlApp {

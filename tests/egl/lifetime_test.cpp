@@ -63,6 +63,35 @@ TEST_F(EglWindowTest, TerminateEndsWindowsAndAnotherStartWorks) {
     expect_quarters(4);
 }
 
+// Two connections to one server, as of a program and a toolkit in it, each with a display.
+TEST_F(EglWindowTest, OneOfTwoDisplaysIsTerminated) {
+    host();
+    {
+        KnownWindow other(x.display(), kEglWidth, kEglHeight);
+        GlApp second(EGL_PLATFORM_XCB_EXT, other.connection());
+        const EGLSurface made = second.window(other.id());
+        ASSERT_TRUE(second.current(made));
+        draw_quarters(kEglWidth, kEglHeight, 2);
+        ASSERT_TRUE(eglSwapBuffers(second.display, made));
+        expect_quarters(2);
+        ASSERT_TRUE(second.not_current());
+        ASSERT_TRUE(eglDestroySurface(second.display, made));
+    }  // terminated, and its connection closed
+    ASSERT_TRUE(app->current(surface));
+    ASSERT_TRUE(show(3));
+    expect_quarters(3);
+    KnownWindow third(x.display(), kEglWidth, kEglHeight);
+    const EGLSurface another = app->window(third.id());
+    ASSERT_NE(another, EGL_NO_SURFACE);
+    ASSERT_TRUE(app->current(another));
+    draw_quarters(kEglWidth, kEglHeight, 4);
+    ASSERT_TRUE(eglSwapBuffers(app->display, another));
+    expect_quarters(4);
+    ASSERT_TRUE(app->not_current());
+    ASSERT_TRUE(eglTerminate(app->display));
+    EXPECT_TRUE(host().wait_streams(0));
+}
+
 TEST_F(EglWindowTest, ManySurfacesLeaveNothingBehind) {
     host();
     ASSERT_TRUE(app->not_current());

@@ -37,7 +37,9 @@ TEST_F(EglWindowTest, DamageArrives) {
         ASSERT_EQ(frame->message.damage_count, 2u);
         const auto& damage = frame->message.damage;
         EXPECT_EQ(damage[0].x, 10u);
-        EXPECT_EQ(damage[0].y, 5u);
+        // In the image's rows.
+        const bool from_below = frame->image.flags & stream::kImageYFlip;
+        EXPECT_EQ(damage[0].y, from_below ? 5u : kEglHeight - 5u - 7u);
         EXPECT_EQ(damage[0].width, 20u);
         EXPECT_EQ(damage[0].height, 7u);
         EXPECT_EQ(damage[1].width, kEglWidth - 90u);

@@ -3,10 +3,10 @@
 // overrides.cpp and the choice of displays.
 #include <cstdint>
 
+#include "egl/dispatch.hpp"
 #include "egl/display.hpp"
 #include "egl/enabled.hpp"
 #include "egl/errors.hpp"
-#include "egl/extension_entry.hpp"
 #include "egl/overrides.hpp"
 #include "egl/real_vendor.hpp"
 
@@ -16,19 +16,6 @@ namespace {
 void* get_proc_address(const char* name) {
     if (void* ours = find_override(name)) return ours;
     return real().imports.getProcAddress(name);
-}
-
-// Functions that libglvnd does not know, to be called by apps: ours need no index of its table, as
-// no other vendor has them.
-void* get_dispatch_address(const char* name) {
-    if (void* ours = find_extension_function(name)) return ours;
-    const auto theirs = real().imports.getDispatchAddress;
-    return theirs ? theirs(name) : nullptr;
-}
-
-void set_dispatch_index(const char* name, int index) {
-    if (find_extension_function(name)) return;
-    if (const auto theirs = real().imports.setDispatchIndex) theirs(name, index);
 }
 
 // libglvnd adds these to what apps are told before they have a display, and no others.

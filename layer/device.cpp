@@ -94,33 +94,30 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
         copy.enabledExtensionCount = static_cast<std::uint32_t>(list->names().size());
         copy.ppEnabledExtensionNames = list->names().data();
     }
+    auto device = std::make_unique<Device>(*instance, physical, set_loader_data);
+    device->set_enabled(enabled);
+    if (physical) device->prepare_queues(info);
+    ReservedEntry entry(g_devices);
     const VkResult result = next_create(physical_handle, &copy, allocator, out);
     if (result != VK_SUCCESS) return result;
-
-    try {
-        auto device = std::make_unique<Device>(*instance, physical, *out, next, set_loader_data);
-        if (physical) {
-            device->set_abilities(abilities);
-            device->set_enabled(enabled);
-            device->add_queues(info);
-        }
-        g_devices.insert(dispatch_key(*out), device.get());
-        (void)device.release();  // until DestroyDevice
-    } catch (const std::bad_alloc&) {
-        const auto destroy = reinterpret_cast<PFN_vkDestroyDevice>(next(*out, "vkDestroyDevice"));
-        if (destroy) destroy(*out, allocator);
-        *out = VK_NULL_HANDLE;
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    }
+    device->made(*out, next, abilities);
+    entry.take(dispatch_key(*out), device.release());  // until DestroyDevice
     return VK_SUCCESS;
 }
 
 }  // namespace
 
-Device::Device(Instance& instance, const PhysicalDevice* physical, VkDevice handle,
-               PFN_vkGetDeviceProcAddr next, PFN_vkSetDeviceLoaderData set_data)
-    : instance_(instance), physical_(physical), handle_(handle), set_loader_data_(set_data) {
+Device::Device(Instance& instance, const PhysicalDevice* physical,
+               PFN_vkSetDeviceLoaderData set_data)
+    : instance_(instance), physical_(physical), set_loader_data_(set_data) {}
+
+void Device::made(VkDevice handle, PFN_vkGetDeviceProcAddr next,
+                  const Abilities& enabled) noexcept {
+    handle_ = handle;
     load(down_, handle, next);
+    if (!physical_) return;
+    set_abilities(enabled);
+    find_queues();
 }
 
 // The app must have destroyed its swapchains; one that is left must not have a thread that goes on
@@ -154,7 +151,7 @@ void Device::end_all(const Instance& instance) noexcept {
 }
 
 // With the functions that belong to them.
-void Device::set_abilities(const Abilities& enabled) {
+void Device::set_abilities(const Abilities& enabled) noexcept {
     abilities_ = enabled;
     abilities_.host_pointer &= down_.GetMemoryHostPointerPropertiesEXT != nullptr;
     abilities_.dmabuf &= down_.GetMemoryFdKHR && down_.GetMemoryFdPropertiesKHR;
@@ -167,27 +164,37 @@ void Device::set_abilities(const Abilities& enabled) {
               abilities_.imports_sync_fd, abilities_.exports_sync_fd);
 }
 
-void Device::add_queues(const VkDeviceCreateInfo& info) {
+void Device::prepare_queues(const VkDeviceCreateInfo& info) {
     for (std::uint32_t i = 0; i < info.queueCreateInfoCount; ++i) {
         const VkDeviceQueueCreateInfo& create = info.pQueueCreateInfos[i];
         if (create.flags != 0) continue;  // protected queues do not present
-        const bool presents = physical_->can_present(create.queueFamilyIndex);
-        if (presents) present_families_.push_back(create.queueFamilyIndex);
+        if (physical_->can_present(create.queueFamilyIndex)) {
+            present_families_.push_back(create.queueFamilyIndex);
+        }
         for (std::uint32_t index = 0; index < create.queueCount; ++index) {
             auto queue = std::make_unique<Queue>();
-            down_.GetDeviceQueue(handle_, create.queueFamilyIndex, index, &queue->handle);
-            if (queue->handle == VK_NULL_HANDLE) continue;
-            (void)set_loader_data(queue->handle);
             queue->family = create.queueFamilyIndex;
-            if (!acquire_queue_ && presents) acquire_queue_ = queue.get();
-            if (!graphics_queue_ && presents &&
-                (physical_->families[create.queueFamilyIndex].queueFlags & VK_QUEUE_GRAPHICS_BIT)) {
-                graphics_queue_ = queue.get();
-            }
-            queue_table_.insert(handle_bits(queue->handle), queue.get());
+            queue->index = index;
+            queue_table_.reserve();
             queues_.push_back(std::move(queue));
         }
     }
+}
+
+void Device::find_queues() noexcept {
+    for (const auto& queue : queues_) {
+        down_.GetDeviceQueue(handle_, queue->family, queue->index, &queue->handle);
+        if (queue->handle == VK_NULL_HANDLE) continue;
+        (void)set_loader_data(queue->handle);
+        const bool presents = physical_->can_present(queue->family);
+        if (!acquire_queue_ && presents) acquire_queue_ = queue.get();
+        if (!graphics_queue_ && presents &&
+            (physical_->families[queue->family].queueFlags & VK_QUEUE_GRAPHICS_BIT)) {
+            graphics_queue_ = queue.get();
+        }
+        queue_table_.insert_reserved(handle_bits(queue->handle), queue.get());
+    }
+    std::erase_if(queues_, [](const auto& queue) { return queue->handle == VK_NULL_HANDLE; });
 }
 
 VkSwapchainKHR Device::add_swapchain(std::unique_ptr<Swapchain> swapchain) {

@@ -21,8 +21,7 @@ struct PhysicalDevice;
 // calls through.
 class Device {
   public:
-    Device(Instance& instance, const PhysicalDevice* physical, VkDevice handle,
-           PFN_vkGetDeviceProcAddr next, PFN_vkSetDeviceLoaderData set_data);
+    Device(Instance& instance, const PhysicalDevice* physical, PFN_vkSetDeviceLoaderData set_data);
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
@@ -43,15 +42,17 @@ class Device {
     bool active() const { return physical_ != nullptr; }
     const PhysicalDevice& physical() const { return *physical_; }  // only when active
 
-    // Asks the driver for the queues that the app created. Throws std::bad_alloc.
-    void add_queues(const VkDeviceCreateInfo& info);
+    // Makes room for the queues that the app creates. Throws std::bad_alloc.
+    void prepare_queues(const VkDeviceCreateInfo& info);
+    // It has been made below, with its queues. Everything that can fail is done before, as for
+    // instances.
+    void made(VkDevice handle, PFN_vkGetDeviceProcAddr next, const Abilities& enabled) noexcept;
     Queue* queue(VkQueue handle) const { return queue_table_.find(handle_bits(handle)); }
     std::span<const std::unique_ptr<Queue>> queues() const { return queues_; }
     // Families that the app has queues of and that can present.
     std::span<const std::uint32_t> present_families() const { return present_families_; }
 
     const Abilities& abilities() const { return abilities_; }
-    void set_abilities(const Abilities& enabled);
     // The device's semaphores and fences take a SYNC_FD; else acquire submits to this queue.
     bool sync_fd() const { return abilities_.imports_sync_fd; }
     Queue* acquire_queue() const { return acquire_queue_; }
@@ -78,9 +79,12 @@ class Device {
     std::unique_ptr<Swapchain> remove_swapchain(VkSwapchainKHR handle);
 
   private:
+    void set_abilities(const Abilities& enabled) noexcept;
+    void find_queues() noexcept;
+
     Instance& instance_;
     const PhysicalDevice* const physical_;  // null: passive
-    const VkDevice handle_;
+    VkDevice handle_ = VK_NULL_HANDLE;
     const PFN_vkSetDeviceLoaderData set_loader_data_;
     DeviceDispatch down_;
     Abilities abilities_;

@@ -85,31 +85,25 @@ VkResult create_instance(const VkInstanceCreateInfo& info, const VkAllocationCal
         copy.enabledExtensionCount = static_cast<std::uint32_t>(names.size());
         copy.ppEnabledExtensionNames = names.data();
     }
+    auto instance = std::make_unique<Instance>(next_physical, version, active);
+    if (host && has_name(info, VK_KHR_DISPLAY_EXTENSION_NAME)) instance->offer_display();
+    ReservedEntry entry(g_instances);
     const VkResult result = next_create(&copy, allocator, out);
     if (result != VK_SUCCESS) return result;
-
-    try {
-        auto instance = std::make_unique<Instance>(*out, next, next_physical, version, active);
-        if (host && has_name(info, VK_KHR_DISPLAY_EXTENSION_NAME)) instance->offer_display();
-        g_instances.insert(dispatch_key(*out), instance.get());
-        (void)instance.release();  // until DestroyInstance
-    } catch (const std::bad_alloc&) {
-        const auto destroy =
-            reinterpret_cast<PFN_vkDestroyInstance>(next(*out, "vkDestroyInstance"));
-        if (destroy) destroy(*out, allocator);
-        *out = VK_NULL_HANDLE;
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    }
+    instance->made(*out, next);
+    entry.take(dispatch_key(*out), instance.release());  // until DestroyInstance
     return VK_SUCCESS;
 }
 
 }  // namespace
 
-Instance::Instance(VkInstance handle, PFN_vkGetInstanceProcAddr next,
-                   PFN_GetPhysicalDeviceProcAddr next_for_physical, std::uint32_t version,
+Instance::Instance(PFN_GetPhysicalDeviceProcAddr next_for_physical, std::uint32_t version,
                    bool presents)
-    : handle_(handle), next_physical_(next_for_physical), api_version_(version), active_(presents) {
-    load(down_, handle, next, version);
+    : next_physical_(next_for_physical), api_version_(version), active_(presents) {}
+
+void Instance::made(VkInstance handle, PFN_vkGetInstanceProcAddr next) noexcept {
+    handle_ = handle;
+    load(down_, handle, next, api_version_);
 }
 
 // Surfaces first (they end their streams), then the connection, whose thread is joined here: the

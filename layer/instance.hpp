@@ -25,11 +25,14 @@ class VirtualDisplay;
 // present, or there was no host when the instance was made.
 class Instance {
   public:
-    Instance(VkInstance handle, PFN_vkGetInstanceProcAddr next,
-             PFN_GetPhysicalDeviceProcAddr next_for_physical, std::uint32_t version, bool presents);
+    Instance(PFN_GetPhysicalDeviceProcAddr next_for_physical, std::uint32_t version, bool presents);
     ~Instance();
     Instance(const Instance&) = delete;
     Instance& operator=(const Instance&) = delete;
+
+    // It has been made below. Everything that can fail is done before: loaders (1.3.239) free an
+    // instance twice that a layer destroys again.
+    void made(VkInstance handle, PFN_vkGetInstanceProcAddr next) noexcept;
 
     // By an instance or physical device; nullptr only for a handle that is not one.
     template <typename Handle>
@@ -62,7 +65,7 @@ class Instance {
     std::shared_ptr<Surface> remove_surface(VkSurfaceKHR handle);
 
   private:
-    const VkInstance handle_;
+    VkInstance handle_ = VK_NULL_HANDLE;
     const PFN_GetPhysicalDeviceProcAddr next_physical_;
     const std::uint32_t api_version_;
     const bool active_;

@@ -14,6 +14,7 @@ namespace vdmabuf::layer {
 struct Queue {
     VkQueue handle = VK_NULL_HANDLE;
     std::uint32_t family = 0;
+    std::uint32_t index = 0;  // within the family
     std::mutex mutex;
 
     std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex); }

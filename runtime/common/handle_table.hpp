@@ -38,8 +38,25 @@ class HandleTable {
     void insert(std::uint64_t key, T* value) {
         const std::lock_guard lock(mutex_);
         Table* table = table_.load(std::memory_order_relaxed);
-        if (!table || (used_ + 1) * 2 > table->mask + 1) table = grow(table);
+        if (!has_room(table, reserved_ + 1)) table = grow(table);
         put(*table, key, value);
+    }
+
+    // Makes room for one more entry, so that insert_reserved() cannot fail. Throws std::bad_alloc.
+    void reserve() {
+        const std::lock_guard lock(mutex_);
+        Table* table = table_.load(std::memory_order_relaxed);
+        if (!has_room(table, reserved_ + 1)) (void)grow(table);
+        ++reserved_;
+    }
+    void insert_reserved(std::uint64_t key, T* value) noexcept {
+        const std::lock_guard lock(mutex_);
+        --reserved_;
+        put(*table_.load(std::memory_order_relaxed), key, value);
+    }
+    void give_up_reserved() noexcept {
+        const std::lock_guard lock(mutex_);
+        --reserved_;
     }
 
     T* erase(std::uint64_t key) noexcept {
@@ -108,6 +125,10 @@ class HandleTable {
         Table* older = nullptr;
     };
 
+    bool has_room(const Table* table, std::size_t more) const noexcept {
+        return table && (used_ + more) * 2 <= table->mask + 1;
+    }
+
     static std::size_t first(std::uint64_t key, const Table& table) noexcept {
         // Handles are addresses: mix the high bits in (Fibonacci hashing).
         return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> 32) & table.mask;
@@ -150,6 +171,26 @@ class HandleTable {
     std::atomic<Table*> table_{nullptr};
     mutable std::mutex mutex_;
     std::size_t used_ = 0;  // entries that are not empty
+    std::size_t reserved_ = 0;
+};
+
+// Room for an entry that is made later; unless it is taken, it is given up again.
+template <typename T>
+class ReservedEntry {
+  public:
+    explicit ReservedEntry(HandleTable<T>& table) : table_(&table) { table.reserve(); }
+    ~ReservedEntry() {
+        if (table_) table_->give_up_reserved();
+    }
+    ReservedEntry(const ReservedEntry&) = delete;
+    ReservedEntry& operator=(const ReservedEntry&) = delete;
+    void take(std::uint64_t key, T* value) noexcept {
+        table_->insert_reserved(key, value);
+        table_ = nullptr;
+    }
+
+  private:
+    HandleTable<T>* table_;
 };
 
 }  // namespace vdmabuf

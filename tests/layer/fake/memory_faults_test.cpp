@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tests/layer/fake/allocations.hpp"
+#include "tests/layer/fake/bare_chain.hpp"
 #include "tests/layer/fake/fixture.hpp"
 
 namespace vdmabuf::fake {
@@ -218,11 +219,79 @@ TEST_F(MemoryFaultTest, Trap29_EachAllocationForASwapchainFails) {
     fail_allocations(3, 4);
 }
 
-// A layer that fails after the instance has been made below, and destroys it, has it freed twice by
-// the loader (1.3.239): all that can fail would have to be done before the call down.
-TEST_F(MemoryFaultTest, DISABLED_Trap29_EachAllocationForInstanceAndDeviceFails) {
+// Every allocation of the layer fails once while it makes an instance and a device. Without the
+// loader, which (1.3.239) frees twice what it has when a layer fails; so the layer does nothing
+// that can fail after the call down has been successful, as it would have to destroy what the
+// loader then destroys again.
+TEST_F(MemoryFaultTest, Trap29_EachAllocationForInstanceAndDeviceFails) {
     if (!allocations_are_seen()) GTEST_SKIP() << "the sanitizer has the allocator";
-    fail_allocations(0, 1);
+    const char* const instance_extensions[] = {"VK_KHR_surface", "VK_EXT_headless_surface"};
+    VkInstanceCreateInfo instance_info{VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO};
+    instance_info.enabledExtensionCount = 2;
+    instance_info.ppEnabledExtensionNames = instance_extensions;
+    const float priority = 1.0f;
+    VkDeviceQueueCreateInfo queue_info{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
+    queue_info.queueCount = 1;
+    queue_info.pQueuePriorities = &priority;
+    const char* const device_extension = "VK_KHR_swapchain";
+    VkDeviceCreateInfo device_info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
+    device_info.queueCreateInfoCount = 1;
+    device_info.pQueueCreateInfos = &queue_info;
+    device_info.enabledExtensionCount = 1;
+    device_info.ppEnabledExtensionNames = &device_extension;
+
+    BareChain chain;
+    std::uint32_t allocations = 0;
+    for (const bool of_device : {false, true}) {
+        for (std::uint32_t n = 1;; ++n) {
+            SCOPED_TRACE(::testing::Message() << (of_device ? "device " : "instance ") << n);
+            driver.reset(config());
+            driver.forget_calls();
+            const auto watched = [&](const std::function<VkResult()>& call, std::uint32_t& count) {
+                const Allocations failing(n);
+                const VkResult result = call();
+                count = failing.count();
+                return result;
+            };
+            std::uint32_t count = 0;
+            VkInstance instance = VK_NULL_HANDLE;
+            const auto make_instance = [&] {
+                return chain.create_instance(instance_info, &instance);
+            };
+            VkResult result = of_device ? make_instance() : watched(make_instance, count);
+            VkDevice device = VK_NULL_HANDLE;
+            if (of_device) {
+                ASSERT_EQ(result, VK_SUCCESS);
+                const VkPhysicalDevice physical = chain.first_physical(instance);
+                ASSERT_TRUE(physical);
+                result = watched(
+                    [&] { return chain.create_device(physical, device_info, &device); }, count);
+            }
+            if (count < n) {
+                EXPECT_EQ(result, VK_SUCCESS);
+            } else {
+                EXPECT_TRUE(result == VK_SUCCESS || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+                    << result;
+                // By the layer, after a failure.
+                EXPECT_THAT(calls(of_device ? "DestroyDevice" : "DestroyInstance"),
+                            ::testing::SizeIs(0));
+            }
+            if (device != VK_NULL_HANDLE && (!of_device || result == VK_SUCCESS)) {
+                chain.device_function<PFN_vkDestroyDevice>(device, "vkDestroyDevice")(device,
+                                                                                      nullptr);
+            }
+            if (instance != VK_NULL_HANDLE && (of_device || result == VK_SUCCESS)) {
+                chain.function<PFN_vkDestroyInstance>(instance, "vkDestroyInstance")(instance,
+                                                                                     nullptr);
+            }
+            EXPECT_THAT(driver.errors(), ::testing::IsEmpty());
+            EXPECT_THAT(driver.alive(), ::testing::IsEmpty());
+            if (HasFailure()) return;
+            if (count < n) break;
+            ++allocations;
+        }
+    }
+    EXPECT_GT(allocations, 10u);
 }
 
 }  // namespace

@@ -65,6 +65,36 @@ bool patched_attrib(const Display& display, EGLConfig config, EGLint name, EGLin
     }
 }
 
+// X11 apps expect a visual of each one, as the vendor's own displays have it.
+bool hidden(const Display& display, EGLConfig config) noexcept {
+    return display.platform().is_x11() && visual_of(display, config) == 0;
+}
+
+// Those that an app sees, of all that the vendor gives it. An EGL error is told.
+EGLBoolean hand_out(const std::vector<EGLConfig>& found, EGLConfig* configs, EGLint size,
+                    EGLint* count) {
+    *count = static_cast<EGLint>(found.size());
+    if (configs) {
+        *count = std::min(*count, std::max(size, 0));
+        std::copy_n(found.begin(), *count, configs);
+    }
+    return succeed();
+}
+
+EGLBoolean all(Display& display, EGLConfig* configs, EGLint size, EGLint* count) {
+    if (!count) return fail(EGL_BAD_PARAMETER);
+    EGLint available = 0;
+    if (!real().GetConfigs(display.handle(), nullptr, 0, &available)) return EGL_FALSE;
+    std::vector<EGLConfig> found(static_cast<std::size_t>(std::max(available, 0)));
+    if (available > 0 &&
+        !real().GetConfigs(display.handle(), found.data(), available, &available)) {
+        return EGL_FALSE;
+    }
+    found.resize(static_cast<std::size_t>(available));
+    std::erase_if(found, [&](EGLConfig config) { return hidden(display, config); });
+    return hand_out(found, configs, size, count);
+}
+
 struct Wanted {
     std::vector<EGLint> below;  // what the real vendor is asked
     bool window = true;         // EGL_SURFACE_TYPE's default
@@ -128,6 +158,7 @@ EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs
     }
     found.resize(static_cast<std::size_t>(available));
     std::erase_if(found, [&](EGLConfig config) {
+        if (hidden(display, config)) return true;
         if (wanted.by_id) return false;  // all else is ignored
         if (wanted.impossible) return true;
         if (wanted.window && !can_be_window(display, config)) return true;
@@ -136,12 +167,7 @@ EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs
         (void)patched_attrib(display, config, EGL_NATIVE_VISUAL_TYPE, type);
         return type != wanted.visual_type;
     });
-    *count = static_cast<EGLint>(found.size());
-    if (configs) {
-        *count = std::min(*count, std::max(size, 0));
-        std::copy_n(found.begin(), *count, configs);
-    }
-    return succeed();
+    return hand_out(found, configs, size, count);
 }
 
 }  // namespace
@@ -152,6 +178,12 @@ bool can_be_window(const Display& display, EGLConfig config) noexcept {
     const EGLint red = attribute_of(display, config, EGL_RED_SIZE);
     if (red != 8 && red != 10 && red != 5) return false;  // no floats
     return !display.platform().is_x11() || visual_of(display, config) != 0;
+}
+
+EGLBoolean get_configs(EGLDisplay handle, EGLConfig* configs, EGLint size, EGLint* count) noexcept {
+    Display* display = Display::find(handle);
+    if (!display) return real().GetConfigs(handle, configs, size, count);
+    return guarded([&] { return all(*display, configs, size, count); });
 }
 
 EGLBoolean choose_config(EGLDisplay handle, const EGLint* attributes, EGLConfig* configs,

@@ -11,6 +11,7 @@ class Display;
 // Whether windows can be made with it.
 bool can_be_window(const Display& display, EGLConfig config) noexcept;
 
+EGLBoolean get_configs(EGLDisplay display, EGLConfig* configs, EGLint size, EGLint* count) noexcept;
 EGLBoolean choose_config(EGLDisplay display, const EGLint* attributes, EGLConfig* configs,
                          EGLint size, EGLint* count) noexcept;
 EGLBoolean get_config_attrib(EGLDisplay display, EGLConfig config, EGLint attribute,

@@ -66,6 +66,7 @@ const Override kOverrides[] = {
     ours("eglCreateWindowSurface", create_window_surface),
     ours("eglDestroySurface", destroy_surface),
     ours("eglGetConfigAttrib", get_config_attrib),
+    ours("eglGetConfigs", get_configs),
     ours("eglGetError", get_error),
     ours("eglInitialize", initialize),
     ours("eglMakeCurrent", make_current),

@@ -16,6 +16,7 @@ namespace vdmabuf::egl {
     X(CreateWindowSurface, CREATEWINDOWSURFACE)   \
     X(DestroySurface, DESTROYSURFACE)             \
     X(GetConfigAttrib, GETCONFIGATTRIB)           \
+    X(GetConfigs, GETCONFIGS)                     \
     X(GetError, GETERROR)                         \
     X(Initialize, INITIALIZE)                     \
     X(MakeCurrent, MAKECURRENT)                   \

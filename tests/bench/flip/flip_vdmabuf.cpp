@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
 
 #include "runtime/producer/connection.hpp"
@@ -67,7 +68,11 @@ class Window : public producer::StreamListener {
         return slot;
     }
 
-    void present(std::uint32_t slot, stream::PresentMode mode) {
+    void present(std::uint32_t slot, stream::PresentMode mode, const Rendered& rendered) {
+        if (!rendered.empty()) {
+            const auto& picture = rendered[number_ % rendered.size()];
+            std::memcpy(buffers_[slot]->mapping.data(), picture.data(), picture.size() * 4);
+        }
         stamp(static_cast<std::uint32_t*>(buffers_[slot]->mapping.data()), ++number_);
         producer::FrameInfo frame;
         frame.slot = slot;
@@ -113,8 +118,9 @@ int main(int argc, char** argv) {
     }
     for (std::uint32_t i = 0; i < options.idle; ++i) {
         idle.push_back(std::make_unique<Window>(*connection, options, signal));
-        idle.back()->present(0, mode);
+        idle.back()->present(0, mode, {});
     }
+    const auto rendered = rendered_pictures(options);
     const std::uint64_t start = now_us();
     const std::uint64_t start_cpu = cpu_us();
     const auto end = start + static_cast<std::uint64_t>(options.seconds * 1e6);
@@ -152,7 +158,7 @@ int main(int argc, char** argv) {
             }
             slot = window->take();
         }
-        window->present(slot, mode);
+        window->present(slot, mode, rendered);
         ++frames;
     }
     const double seconds = static_cast<double>(now_us() - start) / 1e6;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -102,13 +103,15 @@ int main(int argc, char** argv) {
         wl_shm_pool_destroy(pool);
         ::close(fd);
     }
+    const auto rendered = rendered_pictures(options);
     const std::uint64_t start = now_us();
     const std::uint64_t start_cpu = cpu_us();
     const auto end = start + static_cast<std::uint64_t>(options.seconds * 1e6);
     const double step = options.rate > 0 ? 1e6 / options.rate : 0;
     std::uint64_t frames = 0;
     std::size_t last = 0;
-    while (now_us() < end) {
+    bool gone = false;  // the compositor, which has measured enough
+    while (now_us() < end && !gone) {
         if (step > 0) {
             const auto due = start + static_cast<std::uint64_t>(static_cast<double>(frames) * step);
             while (now_us() < due) {
@@ -118,25 +121,29 @@ int main(int argc, char** argv) {
                 const timespec time{left / 1'000'000'000, left % 1'000'000'000};
                 if (left > 0 && ::ppoll(&wait, 1, &time, nullptr) > 0 &&
                     wl_display_dispatch(display) < 0) {
-                    fail("the compositor has gone");
+                    gone = true;
+                    break;
                 }
             }
         }
         std::size_t at = (last + 1) % pictures.size();
-        while (pictures[at].busy) {
-            if (wl_display_dispatch(display) < 0) fail("the compositor has gone");
+        while (pictures[at].busy && !gone) {
+            gone = wl_display_dispatch(display) < 0;
             for (std::size_t i = 0; i < pictures.size() && pictures[at].busy; ++i)
                 at = (at + 1) % pictures.size();
         }
+        if (gone) break;
         last = at;
         Picture& picture = pictures[at];
         picture.busy = true;
+        if (options.copy)
+            std::memcpy(picture.pixels, rendered[frames % rendered.size()].data(), count * 4);
         stamp(picture.pixels, static_cast<std::uint16_t>(++frames));
         wl_surface_attach(surface, picture.buffer, 0, 0);
         wl_surface_damage_buffer(surface, 0, 0, width, height);
         wl_surface_commit(surface);
-        wl_display_flush(display);
-        wl_display_dispatch_pending(display);
+        gone = (wl_display_flush(display) < 0 && errno != EAGAIN) ||
+               wl_display_dispatch_pending(display) < 0;
     }
     const double seconds = static_cast<double>(now_us() - start) / 1e6;
     std::printf(

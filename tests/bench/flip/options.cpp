@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/bench/flip/pixels.hpp"
+
 namespace vdmabuf::flip {
 
 void fail(const std::string& text) {
@@ -37,6 +39,8 @@ Options parse(int argc, char** argv) {
             options.idle = number();
         } else if (name == "--mode") {
             options.mode = value;
+        } else if (name == "--copy") {
+            options.copy = number() != 0;
         } else if (name == "--path") {
             options.path = value;
         } else {
@@ -44,6 +48,15 @@ Options parse(int argc, char** argv) {
         }
     }
     return options;
+}
+
+Rendered rendered_pictures(const Options& options) {
+    Rendered pictures(options.copy ? 5 : 0);  // more than images, so that none gets its own again
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+        pictures[i].resize(std::size_t{options.width} * options.height);
+        fill(pictures[i].data(), pictures[i].size(), static_cast<std::uint32_t>(i));
+    }
+    return pictures;
 }
 
 }  // namespace vdmabuf::flip

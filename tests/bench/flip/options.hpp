@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace vdmabuf::flip {
 
@@ -16,12 +17,18 @@ struct Options {
     std::uint32_t streams = 1;  // that show frames
     std::uint32_t idle = 0;     // that show one frame only
     std::string mode = "fifo";  // fifo, mailbox, immediate
+    bool copy = false;          // pictures are copied into the buffers, so that these change
     std::string path;           // a socket, a display's framebuffer
 };
 
-// --size WxH --seconds S --rate HZ --images N --streams N --idle N --mode M --path P. Ends the
+// --size WxH --seconds S --rate HZ --images N --streams N --idle N --mode M --path P
+// --copy 1. Ends the
 // program where something is wrong.
 Options parse(int argc, char** argv);
+
+// What --copy copies from: none without it.
+using Rendered = std::vector<std::vector<std::uint32_t>>;
+Rendered rendered_pictures(const Options& options);
 
 [[noreturn]] void fail(const std::string& text);
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// send_latency_bench --producer S --consumer S [--rounds N]: from Stream::present() until a
+// consumer has the frame, through a broker in a process of its own, beside half the round trip of a
+// bare Unix socket to another process, turn and turn about. One JSON object on standard output;
+// microseconds.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/common/clock.hpp"
+#include "runtime/common/event_loop.hpp"
+#include "runtime/consumer/client.hpp"
+#include "runtime/producer/connection.hpp"
+
+namespace {
+
+using namespace vdmabuf;
+
+constexpr int kBlock = 200;                  // frames, and round trips, of a round
+constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
+
+[[noreturn]] void fail(const std::string& text) {
+    std::fprintf(stderr, "send_latency_bench: %s\n", text.c_str());
+    std::exit(1);
+}
+
+template <typename T>
+T need(Result<T> result) {
+    if (!result) fail(result.error().text);
+    return std::move(*result);
+}
+
+// Notes when each frame came, and answers.
+class Receiving : public consumer::ClientListener {
+  public:
+    explicit Receiving(const std::string& socket)
+        : loop_(need(EventLoop::create())),
+          client_(*loop_, {socket, "send_latency_bench"}, *this),
+          thread_([this] { loop_->run(); }) {}
+    ~Receiving() override {
+        loop_->stop();
+        thread_.join();
+    }
+    std::uint64_t came_ns() const { return came_ns_.load(); }
+
+  private:
+    void stream_added(const consumer::StreamAdded& message) override {
+        client_.attach(message.stream);
+    }
+    void frame(const consumer::Frame& message) override {
+        came_ns_ = now_ns();
+        client_.presented(message.stream, message.serial, now_ns(), 0, true);
+        if (before_ != 0) client_.release(message.stream, before_);
+        before_ = message.serial;
+    }
+    std::unique_ptr<EventLoop> loop_;
+    consumer::Client client_;
+    std::uint64_t before_ = 0;
+    std::atomic<std::uint64_t> came_ns_ = 0;
+    std::thread thread_;
+};
+
+class Answers : public producer::StreamListener {
+  public:
+    void on_release(std::uint32_t, std::uint64_t serial) override { note(released_, serial); }
+    void on_presented(const stream::Presented& message) override {
+        note(presented_, message.serial);
+    }
+    void on_configure(const stream::Configure&) override {}
+    void on_close() override {}
+    void on_lost() override { fail("the broker refuses to serve"); }
+    // All that belongs to this frame is over: nobody is awake when the next one starts.
+    void wait(std::uint64_t serial) {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, std::chrono::seconds(5),
+                               [&] { return presented_ >= serial && released_ + 1 >= serial; })) {
+            fail("a frame was not answered within five seconds");
+        }
+    }
+
+  private:
+    void note(std::uint64_t& last, std::uint64_t serial) {
+        const std::lock_guard lock(mutex_);
+        last = std::max(last, serial);
+        changed_.notify_all();
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t presented_ = 0;
+    std::uint64_t released_ = 0;
+};
+
+// Another process that sends back what it gets.
+class Echo {
+  public:
+    Echo() {
+        int ends[2];
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail("socketpair");
+        child_ = ::fork();
+        if (child_ == 0) {
+            ::close(ends[0]);
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            std::byte bytes[512];
+            ssize_t got = 0;
+            while ((got = ::recv(ends[1], bytes, sizeof bytes, 0)) > 0) {
+                if (::send(ends[1], bytes, static_cast<std::size_t>(got), MSG_NOSIGNAL) < 0) break;
+            }
+            ::_exit(0);
+        }
+        ::close(ends[1]);
+        socket_.reset(ends[0]);
+    }
+    ~Echo() {
+        socket_.reset();
+        ::waitpid(child_, nullptr, 0);
+    }
+    Echo(const Echo&) = delete;
+    Echo& operator=(const Echo&) = delete;
+    std::uint64_t round_trip_ns() const {
+        const auto message = stream::make<stream::Present>();
+        std::byte answer[512];
+        const std::uint64_t start = now_ns();
+        if (::send(socket_.get(), &message, sizeof message, MSG_NOSIGNAL) < 0 ||
+            ::recv(socket_.get(), answer, sizeof answer, 0) <= 0) {
+            fail("the echo has gone");
+        }
+        return now_ns() - start;
+    }
+
+  private:
+    pid_t child_ = -1;
+    UniqueFd socket_;
+};
+
+double us(std::vector<std::uint64_t> times, double part) {
+    std::sort(times.begin(), times.end());
+    return static_cast<double>(
+               times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))]) /
+           1e3;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string producer_socket;
+    std::string consumer_socket;
+    unsigned long rounds = 20;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const std::string option = argv[i];
+        if (option == "--producer") producer_socket = argv[i + 1];
+        if (option == "--consumer") consumer_socket = argv[i + 1];
+        if (option == "--rounds") rounds = std::strtoul(argv[i + 1], nullptr, 10);
+    }
+    if (producer_socket.empty() || consumer_socket.empty() || rounds == 0) {
+        fail("--producer S --consumer S [--rounds N]");
+    }
+    const Echo echo;  // before there are threads
+    const Receiving receiving(consumer_socket);
+    Answers answers;
+    const auto connection = need(producer::Connection::open(
+        {producer::Endpoint::Kind::socket, producer_socket}, "send_latency_bench"));
+    const auto window = need(connection->create_stream({"bench", "bench", 64, 64}, &answers));
+    for (const std::uint32_t slot : need(window->reserve_slots(2))) {
+        producer::ImageInfo info;
+        info.width = 64;
+        info.height = 64;
+        info.fourcc = kXr24;
+        info.planes[0].pitch = 256;
+        auto buffer = need(connection->alloc(64 * 256));
+        if (auto set = window->set_image(slot, info, buffer, &answers); !set)
+            fail(set.error().text);
+    }
+    std::vector<std::uint64_t> sends;
+    std::vector<std::uint64_t> trips;
+    std::vector<double> ratios;
+    std::uint32_t slot = 0;
+    for (unsigned long round = 0; round < rounds + 1; ++round) {
+        std::vector<std::uint64_t> block_sends;
+        std::vector<std::uint64_t> block_trips;
+        for (int i = 0; i < kBlock; ++i) {
+            producer::FrameInfo frame;
+            frame.slot = slot++ % 2;
+            frame.mode = stream::PresentMode::fifo;
+            const std::uint64_t start = now_ns();
+            answers.wait(window->present(frame));
+            block_sends.push_back(receiving.came_ns() - start);
+        }
+        for (int i = 0; i < kBlock; ++i) block_trips.push_back(echo.round_trip_ns() / 2);
+        if (round == 0) continue;
+        ratios.push_back(us(block_sends, 0.5) / us(block_trips, 0.5));
+        sends.insert(sends.end(), block_sends.begin(), block_sends.end());
+        trips.insert(trips.end(), block_trips.begin(), block_trips.end());
+    }
+    std::sort(ratios.begin(), ratios.end());
+    std::printf(
+        "{\"send_to_receive\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f}, "
+        "\"socket_one_way\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f}, "
+        "\"ratio\": %.2f, \"ratio_min\": %.2f, \"ratio_max\": %.2f, \"rounds\": %lu}\n",
+        us(sends, 0.5), us(sends, 0.9), us(sends, 0.99), us(trips, 0.5), us(trips, 0.9),
+        us(trips, 0.99), ratios[ratios.size() / 2], ratios.front(), ratios.back(), rounds);
+    return 0;
+}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ALLOC and the memory that it gives.
+#include <sstream>
+
 #include "tests/guest/driver/tests.hpp"
 
 namespace guest_test {
@@ -81,9 +83,81 @@ void test_pages_can_be_pinned() {
     EXPECT(std::string(copy) == "pinned");
 }
 
+void put(const std::string& path, const std::string& text) {
+    std::ofstream file(path);
+    file << text << std::flush;
+    if (!file) throw std::runtime_error("cannot write '" + text + "' to " + path);
+}
+
+// While it lives, this thread's calls get so many pages, and then none. Needs a kernel that can be
+// made to fail.
+class FewPages {
+  public:
+    explicit FewPages(unsigned pages) {
+        const std::string folder = kFolder;
+        for (const char* name : {"ignore-gfp-wait", "ignore-gfp-highmem"}) put(folder + name, "N");
+        put(folder + "task-filter", "Y");
+        put(folder + "min-order", "0");
+        put(folder + "verbose", "0");
+        put(folder + "times", "-1");
+        put(folder + "interval", "1");
+        put(folder + "space", std::to_string(pages));
+        put(folder + "probability", "100");
+        // Open already when nothing can be had any more.
+        if (make_it_fail_ < 0) throw std::runtime_error("/proc/thread-self/make-it-fail");
+        EXPECT(::write(make_it_fail_, "1", 1) == 1);
+    }
+    ~FewPages() {
+        if (::write(make_it_fail_, "0", 1) != 1) std::abort();
+        std::ofstream(std::string(kFolder) + "probability") << "0";
+        std::ofstream(std::string(kFolder) + "space") << "0";
+        std::ofstream(std::string(kFolder) + "task-filter") << "N";
+    }
+    FewPages(const FewPages&) = delete;
+    FewPages& operator=(const FewPages&) = delete;
+
+    static constexpr const char* kFolder = "/sys/kernel/debug/fail_page_alloc/";
+
+  private:
+    const Fd make_it_fail_{::open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC)};
+};
+
+std::uint64_t free_kib() {
+    std::ifstream file("/proc/meminfo");
+    std::string name;
+    std::uint64_t kib = 0;
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream(line) >> name >> kib;
+        if (name == "MemFree:") return kib;
+    }
+    throw std::runtime_error("/proc/meminfo says nothing of MemFree");
+}
+
+void test_alloc_without_memory() {
+    if (::access(FewPages::kFolder, F_OK) != 0) throw Skip("this kernel makes nothing fail");
+    const Fd channel = open_channel();
+    constexpr std::size_t size = 4u << 20;
+    alloc_buffer(channel, size);
+    const std::uint64_t before = free_kib();
+    for (int round = 0; round < 10; ++round) {
+        // Blocks of each size have been had when it fails, and once all but one page.
+        for (const unsigned pages : {0u, 2u, 20u, 100u, 300u, 600u, 1000u, 1023u}) {
+            const FewPages few(pages);
+            EXPECT_ERRNO(try_alloc(channel, size), ENOMEM);
+        }
+    }
+    // All of it would be 120 MB.
+    EXPECT(free_kib() + 16 * 1024 > before);
+    // Nor is anything of the quota lost.
+    const vdmabuf_info info = info_of(channel);
+    const Fd largest =
+        alloc_buffer(channel, std::min<std::uint64_t>(info.max_buffer_bytes, 64u << 20));
+}
+
 const Test kTests[] = {
     {"ALLOC arguments", test_alloc_arguments},
     {"ALLOC gives zeroed memory", test_alloc_zeroed},
+    {"ALLOC without memory", test_alloc_without_memory},
     {"mmap", test_mmap},
     {"pages can be pinned", test_pages_can_be_pinned},
 };

@@ -43,6 +43,8 @@ void allow_faults() {
         write_file(debug + kind + "/verbose", "0");
     }
     write_file(debug + "fail_page_alloc/min-order", "0");
+    // The pages of buffers are such.
+    write_file(debug + "fail_page_alloc/ignore-gfp-highmem", "N");
     if (::access((debug + "fail_usercopy").c_str(), F_OK) == 0) {
         write_file(debug + "fail_usercopy/verbose", "0");
     }

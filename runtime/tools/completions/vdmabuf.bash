@@ -14,3 +14,21 @@ _vdmabuf() {
     mapfile -t COMPREPLY < <(compgen -W "$commands $help" -- "$word")
 }
 complete -o default -F _vdmabuf vdmabufctl vdmabufd vdmabuf-viewer
+
+# Its options, then what the program that it starts would complete.
+_vdmabuf_run() {
+    local i
+    for ((i = 1; i < COMP_CWORD; ++i)); do
+        case ${COMP_WORDS[i]} in
+            --endpoint | --gl) ((++i)) ;;
+            -*) ;;
+            *) declare -F _command_offset >/dev/null && _command_offset "$i"; return ;;
+        esac
+    done
+    if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+        _vdmabuf "$1"
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    fi
+}
+complete -o default -F _vdmabuf_run vdmabuf-run

@@ -7,8 +7,8 @@ set -euo pipefail
 jq -r '
   . as $all
   | def round2: . * 100 | round / 100;
-  def by_udmabuf(kind): $all.guest_registration[kind].median_us - $all.import.here["host-pointer"][kind].median_us
-    + $all.import.uml.udmabuf[kind].median_us;
+  def by_udmabuf(kind): $all.guest_registration[kind].median_us - $all.host_part.here["host-pointer"][kind].median_us
+    + $all.host_part.uml.udmabuf[kind].median_us;
   def us: . / 1000 | round2 | tostring + " µs";
 "# Performance
 
@@ -26,8 +26,8 @@ Machine: \(.machine.cpu), \(.machine.cores) cores, Linux \(.machine.kernel). Vul
 | sharing a 3840x2160 buffer and importing it on the other side | **\(.registration.median_us | round2) µs** (p90 \(.registration.p90_us | round2) µs) | under 2000 µs |
 | in a guest, from ALLOC of a 3840x2160 buffer until the host has imported it and answered its first frame, by \(.guest_registration.path) | **\(.guest_registration.contiguous.median_us | round2) µs** (p90 \(.guest_registration.contiguous.p90_us | round2) µs), of which ALLOC, which zeroes the pages, \(.guest_registration.contiguous.alloc_median_us | round2) µs; \(.guest_registration.contiguous.runs) runs | at most 3000 µs |
 | the same from memory in which no more than 64 KiB hang together (\(.guest_registration.fragmented.runs) runs), over the above | **\(.guest_registration.ratio | round2)** (\(.guest_registration.fragmented.median_us | round2) µs, ALLOC \(.guest_registration.fragmented.alloc_median_us | round2) µs) | at most 1.5 |
-| the host'\''s part of it (export, import), by host pointer: 64 KiB pieces and 2 MiB pieces | \(.import.here["host-pointer"].fragmented.median_us | round2) µs and \(.import.here["host-pointer"].contiguous.median_us | round2) µs | |
-| the host'\''s part by udmabuf | \(.import.uml.udmabuf.fragmented.median_us | round2) µs and \(.import.uml.udmabuf.contiguous.median_us | round2) µs | |
+| the host'\''s part of it (export, import), by host pointer: 64 KiB pieces and 2 MiB pieces | \(.host_part.here["host-pointer"].fragmented.median_us | round2) µs and \(.host_part.here["host-pointer"].contiguous.median_us | round2) µs | |
+| the host'\''s part by udmabuf | \(.host_part.uml.udmabuf.fragmented.median_us | round2) µs and \(.host_part.uml.udmabuf.contiguous.median_us | round2) µs | |
 | so a registration by udmabuf (computed: the guest'\''s part of the one, the host'\''s of the other), 64 KiB pieces over 2 MiB pieces | **\(by_udmabuf("fragmented") / by_udmabuf("contiguous") | round2)** (\(by_udmabuf("fragmented") | round2) µs and \(by_udmabuf("contiguous") | round2) µs) | at most 1.5, 3000 µs |
 
 How they are measured:

@@ -7,42 +7,44 @@
 
 namespace vdmabuf::consumer {
 
-Result<std::vector<std::byte>> read_back(const std::shared_ptr<gpu::Device>& device,
-                                         const ImportedImage& image) {
+void record_read_back(VkCommandBuffer commands, const ImportedImage& image, VkBuffer to) {
     const ImageLayout& layout = image.layout();
     const std::uint64_t row = layout.row_bytes();
-    const std::uint64_t size = row * layout.height;
+    image.acquire(commands);
+    if (image.image() != VK_NULL_HANDLE) {
+        VkBufferImageCopy region{};
+        region.imageSubresource = gpu::kColourLayer;
+        region.imageExtent = {layout.width, layout.height, 1};
+        vkCmdCopyImageToBuffer(commands, image.image(), VK_IMAGE_LAYOUT_GENERAL, to, 1, &region);
+    } else {
+        const VkBufferImageCopy from = image.buffer_region();
+        const std::uint64_t pitch = std::uint64_t{from.bufferRowLength} * layout.format->bytes;
+        std::vector<VkBufferCopy> rows(layout.height);
+        for (std::uint32_t y = 0; y < layout.height; ++y) {
+            rows[y] = {from.bufferOffset + y * pitch, y * row, row};
+        }
+        vkCmdCopyBuffer(commands, image.buffer(), to, layout.height, rows.data());
+    }
+    image.give_back(commands);
+    VkMemoryBarrier visible{};
+    visible.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+    visible.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
+    visible.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
+    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                         &visible, 0, nullptr, 0, nullptr);
+}
+
+Result<std::vector<std::byte>> read_back(const std::shared_ptr<gpu::Device>& device,
+                                         const ImportedImage& image) {
+    const std::uint64_t size = image.layout().row_bytes() * image.layout().height;
     auto target = gpu::make_host_buffer(device, size, VK_BUFFER_USAGE_TRANSFER_DST_BIT, true);
     if (!target) return target.error();
     auto commands = gpu::Commands::create(device);
     if (!commands) return commands.error();
 
     if (auto written = wait_for(writers_of(image.dmabuf())); !written) return written.error();
-    const VkBuffer to = target->buffer.get();
-    const Status done = commands->run([&](VkCommandBuffer buffer) {
-        image.acquire(buffer);
-        if (image.image() != VK_NULL_HANDLE) {
-            VkBufferImageCopy region{};
-            region.imageSubresource = gpu::kColourLayer;
-            region.imageExtent = {layout.width, layout.height, 1};
-            vkCmdCopyImageToBuffer(buffer, image.image(), VK_IMAGE_LAYOUT_GENERAL, to, 1, &region);
-        } else {
-            const VkBufferImageCopy from = image.buffer_region();
-            const std::uint64_t pitch = std::uint64_t{from.bufferRowLength} * layout.format->bytes;
-            std::vector<VkBufferCopy> rows(layout.height);
-            for (std::uint32_t y = 0; y < layout.height; ++y) {
-                rows[y] = {from.bufferOffset + y * pitch, y * row, row};
-            }
-            vkCmdCopyBuffer(buffer, image.buffer(), to, layout.height, rows.data());
-        }
-        image.give_back(buffer);
-        VkMemoryBarrier visible{};
-        visible.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
-        visible.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
-        visible.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
-        vkCmdPipelineBarrier(buffer, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0,
-                             1, &visible, 0, nullptr, 0, nullptr);
-    });
+    const Status done = commands->run(
+        [&](VkCommandBuffer buffer) { record_read_back(buffer, image, target->buffer.get()); });
     if (!done) return done.error();
     return std::vector<std::byte>(target->bytes, target->bytes + size);
 }

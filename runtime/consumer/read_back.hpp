@@ -10,6 +10,10 @@
 
 namespace vdmabuf::consumer {
 
+// Records the copy of an image to `to`, which has room for row_bytes() * height and is for the CPU
+// to read when the submission is done: rows without gaps between them, in the image's own format.
+void record_read_back(VkCommandBuffer commands, const ImportedImage& image, VkBuffer to);
+
 // What the GPU sees in an imported image, brought to the CPU by a copy of the GPU: rows without
 // gaps between them, first row first, in the image's own format. For screenshots and tests; waits
 // for the GPU.

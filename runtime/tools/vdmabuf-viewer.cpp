@@ -48,6 +48,14 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         ->type_name("FILE");
     app.add_option("--stats", settings.stats, "Write the figures of the run to this JSON file")
         ->type_name("FILE");
+    auto* record = app.add_option("--record", settings.record,
+                                  "Record the stream to this video file (.mkv, .mp4, .webm ...); "
+                                  "further streams to files beside it")
+                       ->type_name("FILE");
+    app.add_option("--codec", settings.codec,
+                   "FFmpeg's encoder for it; ffv1 is lossless [libx264, or what there is]")
+        ->needs(record)
+        ->type_name("NAME");
     app.add_option("--scale", settings.scale,
                    "Pictures in windows of another size: fit, integer, stretch or 1:1 [fit]")
         ->transform(vdmabuf::tools::one_of<Scale>({{"fit", Scale::fit},
@@ -78,6 +86,8 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         "  vdmabuf-viewer                                  a window for each stream\n"
         "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"
         "  vdmabuf-viewer --headless --frames 300 --screenshot frame.png --stats stats.json\n"
+        "  vdmabuf-viewer --app vkcube --record cube.mkv    window and recording\n"
+        "  vdmabuf-viewer --headless --record exact.mkv --codec ffv1\n"
         "Status: 0 done, 1 error, 2 wrong usage, 3 no frame in time, 4 the picture is blank.");
 }
 

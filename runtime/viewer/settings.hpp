@@ -30,6 +30,10 @@ struct Settings {
     std::string screenshot;            // PNG file
     std::string stats;                 // JSON file
 
+    // Outputs beside the window.
+    std::string record;  // video file
+    std::string codec;   // FFmpeg's name; empty: as choose_codec()
+
     // Windows.
     Scale scale = Scale::fit;
     bool fullscreen = false;

@@ -16,6 +16,7 @@
 #include "runtime/viewer/report.hpp"
 #include "runtime/viewer/session.hpp"
 #include "runtime/viewer/signals.hpp"
+#include "runtime/viewer/taps/taps.hpp"
 #include "runtime/viewer/window_output.hpp"
 #include "runtime/viewer/window_system.hpp"
 
@@ -62,11 +63,21 @@ std::uint64_t period_ns(double hz) {
 Exit run_session(const Settings& settings, EventLoop& loop, Signals& signals,
                  const std::string& socket_path, std::shared_ptr<gpu::Device> device,
                  OutputFactory& outputs, const std::function<void()>& around) {
-    Session session(loop, settings, std::move(device), outputs);
-    signals.handle(loop, [&session] { session.finish(Exit::ok); });
-    session.start(socket_path);
-    around();
-    return write_results(settings, session);
+    auto taps = Taps::create(settings);
+    if (!taps) {
+        complain(taps.error());
+        return Exit::usage;
+    }
+    Exit status = Exit::ok;
+    {
+        Session session(loop, settings, device, (*taps)->around(outputs, loop, device));
+        signals.handle(loop, [&session] { session.finish(Exit::ok); });
+        session.start(socket_path);
+        around();
+        status = write_results(settings, session);
+    }
+    if (!(*taps)->finish() && status == Exit::ok) status = Exit::error;
+    return status;
 }
 
 // Validation messages of a run are errors of ours.

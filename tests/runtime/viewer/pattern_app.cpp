@@ -37,11 +37,13 @@ struct Options {
     bool y_flip = false;
     bool follow = false;
     bool plain = false;
-    bool once = false;  // one frame, then wait for the end
+    bool times = false;  // prints when each frame was shown
+    bool once = false;   // one frame, then wait for the end
 };
 
 class Listener final : public producer::StreamListener {
   public:
+    explicit Listener(bool times) : times_(times) {}
     void on_release(std::uint32_t slot, std::uint64_t) override {
         const std::lock_guard lock(mutex_);
         busy_ &= ~(std::uint64_t{1} << slot);
@@ -50,6 +52,11 @@ class Listener final : public producer::StreamListener {
     void on_presented(const stream::Presented& message) override {
         const std::lock_guard lock(mutex_);
         if (message.flags & stream::kPresentedShown) ++shown_;
+        if (times_) {
+            std::printf("shown %llu %llu\n", static_cast<unsigned long long>(message.serial),
+                        static_cast<unsigned long long>(message.time_ns));
+            std::fflush(stdout);
+        }
     }
     void on_configure(const stream::Configure& message) override {
         const std::lock_guard lock(mutex_);
@@ -101,6 +108,7 @@ class Listener final : public producer::StreamListener {
     }
 
   private:
+    const bool times_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::uint64_t busy_ = 0;
@@ -174,7 +182,7 @@ int run(const Options& options) {
     }
     auto connection = producer::Connection::open(endpoint, "pattern_app");
     if (!connection) return fail(connection.error());
-    Listener listener;
+    Listener listener(options.times);
     auto stream =
         (*connection)
             ->create_stream({options.title, "org.example.pattern", options.width, options.height},
@@ -237,6 +245,7 @@ int main(int argc, char** argv) {
     app.add_flag("--y-flip", options.y_flip);
     app.add_flag("--follow", options.follow);
     app.add_flag("--plain", options.plain);
+    app.add_flag("--times", options.times);
     app.add_flag("--once", options.once);
     CLI11_PARSE(app, argc, argv);
     return run(options);

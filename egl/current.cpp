@@ -50,6 +50,7 @@ EGLSurface below(EGLDisplay display, EGLSurface surface) noexcept {
 
 void make_current_again() noexcept {
     const Current& now = t_current;
+    if (now.context == EGL_NO_CONTEXT) return;
     (void)real().MakeCurrent(now.display, below(now.our_draw, now.draw),
                              below(now.our_read, now.read), now.context);
 }

@@ -52,7 +52,7 @@ bool FramePages::fit(window::Extent extent, const PixelLayout& layout) {
     info.modifier = kModifierLinear;
     // Windows have no alpha to give.
     info.flags = stream::kImageOpaque | (layout.from_below ? stream::kImageYFlip : 0);
-    info.strategy = stream::Strategy::cpu_copy;
+    info.strategy = layout.strategy;
     info.planes[0] = {0, pitch_};
     for (std::uint32_t i = 0; i < kCount; ++i) {
         auto buffer = connection_.alloc(pitch_ * round_up(extent.height, kRows));

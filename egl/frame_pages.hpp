@@ -19,6 +19,7 @@ struct PixelLayout {
     std::uint32_t bytes_per_pixel = 4;
     bool any_pitch = false;  // rows may lie further apart than they are long
     bool from_below = true;  // the first row is the lowest one
+    stream::Strategy strategy = stream::Strategy::cpu_copy;
     bool operator==(const PixelLayout&) const = default;
 };
 

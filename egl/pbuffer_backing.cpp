@@ -5,18 +5,27 @@
 #include <utility>
 
 #include "egl/current.hpp"
+#include "egl/frame_fence.hpp"
 #include "egl/frame_pages.hpp"
+#include "egl/page_images.hpp"
 #include "egl/read_back.hpp"
 #include "egl/real_vendor.hpp"
 #include "runtime/common/clock.hpp"
+#include "runtime/common/drm_format.hpp"
+#include "runtime/common/log.hpp"
 
 namespace vdmabuf::egl {
 namespace {
 
 class PbufferBacking final : public Backing {
   public:
-    PbufferBacking(EGLDisplay display, EGLConfig config, std::vector<EGLint> attributes)
-        : display_(display), config_(config), attributes_(std::move(attributes)) {}
+    PbufferBacking(EGLDisplay display, EGLConfig config, std::vector<EGLint> attributes,
+                   bool by_gpu)
+        : display_(display),
+          config_(config),
+          attributes_(std::move(attributes)),
+          images_(display),
+          by_gpu_(by_gpu) {}
     ~PbufferBacking() override {
         drop_old();
         destroy(surface_);
@@ -56,6 +65,8 @@ class PbufferBacking final : public Backing {
     }
 
   private:
+    bool by_gpu(window::Extent extent, std::span<const stream::Rect> damage,
+                producer::FrameInfo& frame, UniqueFd& fence);
     void destroy(EGLSurface surface) const noexcept {
         if (surface != EGL_NO_SURFACE) (void)real().DestroySurface(display_, surface);
     }
@@ -68,6 +79,8 @@ class PbufferBacking final : public Backing {
     EGLint age_ = 0;
     std::unique_ptr<FramePages> pages_;
     ReadBack read_back_;
+    PageImages images_;
+    bool by_gpu_;
 };
 
 bool PbufferBacking::resize(window::Extent extent) noexcept {
@@ -89,8 +102,13 @@ bool PbufferBacking::resize(window::Extent extent) noexcept {
 }
 
 Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const stream::Rect> damage,
-                                        producer::FrameInfo& frame, UniqueFd&) {
+                                        producer::FrameInfo& frame, UniqueFd& fence) {
     if (!read_back_.known() && !read_back_.prepare()) return Outcome::lost;  // of no GL: OpenVG
+    if (by_gpu_ && read_back_.reaches_images()) {
+        if (by_gpu(extent, damage, frame, fence)) return Outcome::frame;
+        LOG_WARNING("EGL: a GPU does not copy into shared pages: a CPU does");
+        by_gpu_ = false;
+    }
     const PixelLayout& layout = read_back_.layout();
     if (!pages_->fit(extent, layout)) return Outcome::no_memory;
     const FramePages::Page page = pages_->take(damage);
@@ -105,11 +123,38 @@ Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const s
     return Outcome::frame;
 }
 
+// No frame when it cannot: another layout makes other images then.
+bool PbufferBacking::by_gpu(window::Extent extent, std::span<const stream::Rect> damage,
+                            producer::FrameInfo& frame, UniqueFd& fence) {
+    PixelLayout layout;
+    layout.fourcc = PageImages::fourcc_for(display_, config_);
+    layout.bytes_per_pixel = layout.fourcc == fourcc_of("RG16") ? 2 : 4;
+    layout.any_pitch = true;
+    layout.strategy = stream::Strategy::gpu_copy;
+    if (!pages_->fit(extent, layout)) return false;
+    const FramePages::Page page = pages_->take(damage);
+    if (!page.pixels) return false;
+    const auto buffer = pages_->buffer_of(page.slot);
+    const PageImages::Image image =
+        images_.get(page.slot, buffer, extent, layout.fourcc, page.pitch);
+    if (image.egl == EGL_NO_IMAGE_KHR) {
+        pages_->give_back(page.slot);
+        return false;
+    }
+    {
+        const ReadFromDraw readable(surface_);
+        read_back_.copy_rows(extent, page.rows, image.egl);
+    }
+    fence = frame_fence(display_, image.dmabuf);
+    frame.slot = page.slot;
+    return true;
+}
+
 }  // namespace
 
 std::unique_ptr<Backing> make_pbuffer_backing(EGLDisplay display, EGLConfig config,
-                                              std::vector<EGLint> attributes) {
-    return std::make_unique<PbufferBacking>(display, config, std::move(attributes));
+                                              std::vector<EGLint> attributes, bool by_gpu) {
+    return std::make_unique<PbufferBacking>(display, config, std::move(attributes), by_gpu);
 }
 
 }  // namespace vdmabuf::egl

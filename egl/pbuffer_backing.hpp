@@ -9,8 +9,9 @@
 
 namespace vdmabuf::egl {
 
-// `attributes`: of the pbuffer, without an end.
+// `attributes`: of the pbuffer, without an end. `by_gpu`: it copies, where it can; else a CPU
+// reads.
 std::unique_ptr<Backing> make_pbuffer_backing(EGLDisplay display, EGLConfig config,
-                                              std::vector<EGLint> attributes);
+                                              std::vector<EGLint> attributes, bool by_gpu);
 
 }  // namespace vdmabuf::egl

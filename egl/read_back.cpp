@@ -23,6 +23,9 @@ constexpr Enum kUnsignedShort565 = 0x8363;
 constexpr Enum kUnsignedInt2101010Rev = 0x8368;
 constexpr Enum kVersion = 0x1F02;
 constexpr Enum kExtensions = 0x1F03;
+constexpr Enum kExtensionCount = 0x821D;
+constexpr Enum kTexture2d = 0x0DE1;
+constexpr Enum kTexture2dBinding = 0x8069;
 constexpr Enum kBack = 0x0405;
 constexpr Enum kReadBufferName = 0x0C02;
 constexpr Enum kFramebuffer = 0x8D40;
@@ -83,12 +86,18 @@ constexpr Parameter kParameters[] = {
     X(ReadPixels, void, (int, int, int, int, Enum, Enum, void*))
 
 // Missing in some contexts.
-#define VDMABUF_GL_OPTIONAL_FUNCTIONS(X)       \
-    X(BindFramebuffer, void, (Enum, unsigned)) \
-    X(BindBuffer, void, (Enum, unsigned))      \
-    X(ReadBuffer, void, (Enum))                \
-    X(PushAttrib, void, (Enum))                \
-    X(PopAttrib, void, ())                     \
+#define VDMABUF_GL_OPTIONAL_FUNCTIONS(X)                                  \
+    X(BindFramebuffer, void, (Enum, unsigned))                            \
+    X(BindBuffer, void, (Enum, unsigned))                                 \
+    X(ReadBuffer, void, (Enum))                                           \
+    X(GetStringi, const unsigned char*, (Enum, unsigned))                 \
+    X(GenTextures, void, (int, unsigned*))                                \
+    X(DeleteTextures, void, (int, const unsigned*))                       \
+    X(BindTexture, void, (Enum, unsigned))                                \
+    X(EGLImageTargetTexture2DOES, void, (Enum, void*))                    \
+    X(CopyTexSubImage2D, void, (Enum, int, int, int, int, int, int, int)) \
+    X(PushAttrib, void, (Enum))                                           \
+    X(PopAttrib, void, ())                                                \
     X(PixelTransferi, void, (Enum, int))
 
 struct GlFunctions {
@@ -162,17 +171,28 @@ bool ReadBack::prepare() {
     const char* number = version;
     while (*number && (*number < '0' || *number > '9')) ++number;
     if (std::sscanf(number, "%d.%d", &major, &minor) != 2) return false;
-    const auto has = [&](const char* extension) {  // not in core profiles, which have it all
+    const bool three = major >= 3;
+    const auto has = [&](const char* extension) {
+        if (three && functions.GetStringi) {  // core profiles have no list
+            for (int i = functions.get(kExtensionCount) - 1; i >= 0; --i) {
+                const auto* name = reinterpret_cast<const char*>(
+                    functions.GetStringi(kExtensions, static_cast<unsigned>(i)));
+                if (name && std::strcmp(name, extension) == 0) return true;
+            }
+            return false;
+        }
         const auto* list = reinterpret_cast<const char*>(functions.GetString(kExtensions));
         return list && std::strstr(list, extension);
     };
-    const bool three = major >= 3;
     binding_ = three                                     ? Binding::read
                : functions.BindFramebuffer && major >= 2 ? Binding::both
                                                          : Binding::none;
     read_buffer_ = (three || desktop_) && functions.ReadBuffer;
     pack_buffer_ = (three || (desktop_ && major == 2 && minor >= 1)) && functions.BindBuffer;
     pack_skips_ = three || desktop_ || has("GL_NV_pack_subimage");
+    images_ = functions.GenTextures && functions.DeleteTextures && functions.BindTexture &&
+              functions.EGLImageTargetTexture2DOES && functions.CopyTexSubImage2D &&
+              has("GL_OES_EGL_image");
     pixel_transfer_ = desktop_ && functions.PushAttrib && functions.PopAttrib &&
                       functions.PixelTransferi &&
                       (!three || (major == 3 && minor < 1) ||
@@ -198,6 +218,24 @@ bool ReadBack::prepare() {
     LOG_DEBUG("EGL: frames of %s are read as %s (GL says 0x%x, 0x%x)", version,
               fourcc_name(layout_.fourcc).c_str(), format, type);
     return true;
+}
+
+// As a copy into a texture, which no state of the app has a part in but the binding, and which a
+// context of OpenGL ES 2 can do. The texture is made each time: it would belong to a context that
+// may not be current any more when it is not needed.
+void ReadBack::copy_rows(window::Extent extent, const Rows& rows, EGLImageKHR image) const {
+    const GlFunctions& gl = *gl_;
+    const WindowIsRead window(gl, binding_, read_buffer_);
+    const auto bound = static_cast<unsigned>(gl.get(kTexture2dBinding));
+    unsigned texture = 0;
+    gl.GenTextures(1, &texture);
+    gl.BindTexture(kTexture2d, texture);
+    gl.EGLImageTargetTexture2DOES(kTexture2d, image);
+    const auto y = static_cast<int>(rows.first);
+    gl.CopyTexSubImage2D(kTexture2d, 0, 0, y, 0, y, static_cast<int>(extent.width),
+                         static_cast<int>(rows.count));
+    gl.BindTexture(kTexture2d, bound);
+    gl.DeleteTextures(1, &texture);
 }
 
 void ReadBack::read(window::Extent extent, const FramePages::Page& page) const {

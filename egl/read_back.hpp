@@ -21,6 +21,9 @@ class ReadBack {
     void forget() { known_ = false; }  // another context is current
     bool known() const { return known_; }
     const PixelLayout& layout() const { return layout_; }
+    // Whether the context copies into EGLImages; copy_rows() does.
+    bool reaches_images() const { return images_; }
+    void copy_rows(window::Extent extent, const Rows& rows, EGLImageKHR image) const;
     // The page's rows that it has not.
     void read(window::Extent extent, const FramePages::Page& page) const;
 
@@ -31,6 +34,7 @@ class ReadBack {
     bool read_buffer_ = false;  // GL_READ_BUFFER exists: ES 3 and desktop GL
     bool pack_skips_ = false;   // GL_PACK_ROW_LENGTH and others exist
     bool pack_buffer_ = false;
+    bool images_ = false;
     bool desktop_ = false;
     bool pixel_transfer_ = false;  // GL's pixel transfer modes exist
     unsigned format_ = 0;

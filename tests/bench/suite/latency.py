@@ -21,7 +21,7 @@ def measure(rounds, quick):
     collected = {way.name: [] for way in WAYS}
     for number in range(rounds):
         for way in WAYS:
-            collected[way.name].append(peers.run(way, "3840x2160", 1.5 if quick else 4, 60))
+            collected[way.name].append(peers.run(way, "3840x2160", 1.5 if quick else 3, 60))
         say(f"latency, round {number + 1} of {rounds}: " + ", ".join(
             f"{name} {r[-1]['latency_us']['p50']} us" for name, r in collected.items()))
     return {way.name: {"text": way.text, **merged(collected[way.name])} for way in WAYS}

@@ -14,13 +14,14 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import apps  # noqa: E402
 import drawing  # noqa: E402
+import guest  # noqa: E402
 import latency  # noqa: E402
 import micro  # noqa: E402
 import peers  # noqa: E402
 import scale  # noqa: E402
 from figures import say  # noqa: E402
 
-SECTIONS = {"micro": micro, "peers": peers, "apps": apps, "drawing": drawing, "latency": latency, "scale": scale}
+SECTIONS = {"micro": micro, "peers": peers, "apps": apps, "drawing": drawing, "latency": latency, "scale": scale, "guest": guest}
 
 
 def versions():

@@ -210,7 +210,7 @@ def main():
     print(f"\n## Targets\n\n{targets(r)}")
     print(f"Medians of interleaved rounds; in brackets the lowest and the highest one. {versions}.")
     if "micro" in r:
-        print(f"\n## Single steps\n\n{micro(r['micro'])}")
+        print(f"\n## Single steps\n\n{micro({**r['micro'], 'guest_us': r.get('guest', {}).get('micro_us', {})})}")
     if "peers" in r:
         print(f"\n## Ways to a consumer\n\n{peers(r['peers'])}{picture('peers', 'frames per second by way')}\n"
               + (pathlib.Path(__file__).with_name("peers.md").read_text()))

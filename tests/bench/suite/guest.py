@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""In a User Mode Linux guest, which runs at nearly the machine's own speed without KVM: what the driver's
+calls cost, and vkcube shown on the host against the same without a consumer there."""
+import json
+import subprocess
+
+from figures import merged, say
+from processes import RELEASE, REPO, TOOLS, Room
+
+FRAMES, WARM_UP = 600, 50
+# vdmabuf-run, guest_micro_bench or -, frames of the short run and of the long one.
+IN_GUEST = r"""
+cube() {
+  start=$(date +%s%N)
+  "$run" vkcube --present_mode 0 --c "$1" >/dev/null 2>&1 || exit 1
+  echo $((($(date +%s%N) - start) / 1000))
+}
+run=$0 micro=null
+[ "$1" = - ] || micro=$("$1") || exit 1
+short=$(cube "$2") || exit 1
+long=$(cube "$3") || exit 1
+echo "{\"micro\": $micro, \"short\": $short, \"long\": $long}"
+"""
+
+
+def run(shown):
+    with Room() as room:
+        socket = room.folder / "vm.sock"
+        broker = room.start(TOOLS / "vdmabufd", "--vm", f"bench={socket}")
+        room.wait_for(socket, broker)
+        if shown:
+            room.start(TOOLS / "vdmabuf-viewer", "--no-broker", "--headless", "--refresh", "0")
+        share = room.folder / "share"
+        share.mkdir()
+        micro = RELEASE / "tests/bench/guest_micro_bench" if shown else "-"
+        boot = subprocess.run(
+            [REPO / "scripts/guest/boot.sh", "--vmm", "uml", "--mem", "768", "--vhost-user", socket, "--share", share,
+             "--timeout", "120", "--", "bash", "-c", IN_GUEST, TOOLS / "vdmabuf-run", micro, str(WARM_UP),
+             str(WARM_UP + FRAMES)],
+            env=room.environment, capture_output=True, text=True, check=False)
+        log = share / "guest-output.log"
+        if boot.returncode != 0:
+            raise RuntimeError(f"the guest failed ({boot.returncode}): {boot.stderr[-800:]}"
+                               f"{log.read_text()[-800:] if log.exists() else ''}")
+        seen = json.loads(log.read_text().strip().splitlines()[-1])
+        return FRAMES / (seen["long"] - seen["short"]) * 1e6, seen["micro"]
+
+
+def measure(rounds, quick):
+    shown, alone, ratios, micro = [], [], [], []
+    for _ in range(2 if quick else rounds + 2):
+        fps, steps = run(True)
+        shown.append(fps)
+        micro.append(steps)
+        alone.append(run(False)[0])
+        ratios.append(shown[-1] / alone[-1])
+    say("vkcube in a guest, shown over not shown: " + ", ".join(f"{ratio:.3f}" for ratio in ratios))
+    return {"shown_fps": merged(shown), "alone_fps": merged(alone), "ratio": merged(ratios), "micro_us": merged(micro)}

@@ -2,18 +2,30 @@
 #include "egl/surfaceless_displays.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "egl/real_vendor.hpp"
 
 namespace vdmabuf::egl {
 namespace {
 
-// The device that the vendor names first: Mesa's surfaceless display takes it too.
-void* first_device() {
+// The best device that the vendor names: Mesa's surfaceless display takes it too. Mesa names its
+// software device first.
+void* best_device() {
     const auto query = real().function<PFNEGLQUERYDEVICESEXTPROC>("eglQueryDevicesEXT");
-    EGLDeviceEXT device = nullptr;
+    const auto ask = real().function<PFNEGLQUERYDEVICESTRINGEXTPROC>("eglQueryDeviceStringEXT");
+    std::array<EGLDeviceEXT, 16> devices{};
     EGLint count = 0;
-    return query && query(1, &device, &count) && count > 0 ? device : nullptr;
+    if (!query || !query(static_cast<EGLint>(devices.size()), devices.data(), &count)) {
+        return nullptr;
+    }
+    const auto end = devices.begin() + std::clamp(count, 0, static_cast<EGLint>(devices.size()));
+    const auto gpu = std::find_if(devices.begin(), end, [&](EGLDeviceEXT device) {
+        const char* extensions = ask ? ask(device, EGL_EXTENSIONS) : nullptr;
+        return extensions && !std::strstr(extensions, "EGL_MESA_device_software");
+    });
+    return gpu != end ? *gpu : devices[0];
 }
 
 }  // namespace
@@ -21,7 +33,7 @@ void* first_device() {
 std::vector<EGLDisplay> surfaceless_displays() {
     // Mesa tells displays apart by their attributes, of which no list and an empty one are two. Not
     // the device's without a list: libglvnd would refuse it to an app that asks the vendor for it.
-    void* const device = first_device();
+    void* const device = best_device();
     const EGLAttrib none[] = {EGL_NONE};
     const EGLAttrib of_device[] = {EGL_DEVICE_EXT, reinterpret_cast<EGLAttrib>(device), EGL_NONE};
     const struct {

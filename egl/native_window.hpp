@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/window/extent.hpp"
 
 namespace vdmabuf::egl {
@@ -32,6 +34,9 @@ class NativeWindow {
     virtual void resize(window::Extent) noexcept {}  // a wish of the host's user
     // The app gives it another size, on any thread. False: this library cannot.
     virtual bool set_extent(window::Extent) noexcept { return false; }
+    // What the user does on the host, in a window of size `of`.
+    virtual bool takes_input() const noexcept { return false; }
+    virtual void take_input(std::span<const input::Event>, window::Extent /*of*/) noexcept {}
 };
 
 }  // namespace vdmabuf::egl

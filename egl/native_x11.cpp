@@ -57,6 +57,10 @@ class X11Native final : public NativeWindow {
     void resize(window::Extent extent) noexcept override {
         if (watched_) watched_->ask_to_resize(extent);
     }
+    bool takes_input() const noexcept override { return watched_ && watched_->takes_input(); }
+    void take_input(std::span<const input::Event> events, window::Extent of) noexcept override {
+        if (watched_) watched_->take_input(events, of);
+    }
 
   private:
     const Xcb& xcb_;

@@ -59,6 +59,7 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
     if (info.title.empty()) info.title = info.app_id;
     info.width = extent.width;
     info.height = extent.height;
+    info.takes_input = self.window_->takes_input();
     auto stream = self.connection_->create_stream(info, &self);
     if (!stream) {
         LOG_WARNING("EGL: no stream for a window: %s", stream.error().text.c_str());
@@ -263,6 +264,11 @@ void WindowSurface::on_presented(const stream::Presented& message) {
 void WindowSurface::on_configure(const stream::Configure& message) {
     host_.configured(message);
     if (message.width != 0 && message.height != 0) window_->resize({message.width, message.height});
+}
+
+void WindowSurface::on_input(std::span<const input::Event> events, std::uint32_t width,
+                             std::uint32_t height) {
+    window_->take_input(events, {width, height});
 }
 
 void WindowSurface::on_close() {

@@ -69,6 +69,8 @@ class WindowSurface final : public producer::StreamListener,
     void on_presented(const stream::Presented& message) override;
     void on_configure(const stream::Configure& message) override;
     void on_close() override;
+    void on_input(std::span<const input::Event> events, std::uint32_t width,
+                  std::uint32_t height) override;
     void on_lost() override {}
 
     const std::unique_ptr<NativeWindow> window_;

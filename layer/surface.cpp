@@ -31,6 +31,7 @@ producer::Stream* Surface::stream(VkExtent2D extent) {
     info.title = name.empty() ? info.app_id : std::move(name);
     info.width = extent.width;
     info.height = extent.height;
+    info.takes_input = takes_input();
     auto stream = connection_->create_stream(info, this);
     if (!stream) {
         LOG_WARNING("no stream for a window: %s", stream.error().text.c_str());

@@ -35,6 +35,8 @@ class Surface : public producer::StreamListener {
     virtual std::optional<VkExtent2D> known_extent() noexcept = 0;
     virtual bool lost() const noexcept = 0;
     virtual std::string title() = 0;
+    // The app's window takes what the user does on the host.
+    virtual bool takes_input() const noexcept { return false; }
     // An image of this size was presented: called from vkQueuePresentKHR on the app's thread. No
     // call to the system.
     virtual void presented(VkExtent2D) noexcept {}

@@ -23,6 +23,9 @@ class X11Surface final : public Surface {
     std::string title() override;
     void on_configure(const stream::Configure& message) override;
     void on_close() override;
+    void on_input(std::span<const input::Event> events, std::uint32_t width,
+                  std::uint32_t height) override;
+    bool takes_input() const noexcept override;
 
   private:
     const window::Xcb& xcb_;

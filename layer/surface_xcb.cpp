@@ -68,6 +68,15 @@ void X11Surface::on_close() {
     if (watched_) watched_->ask_to_close();
 }
 
+void X11Surface::on_input(std::span<const input::Event> events, std::uint32_t width,
+                          std::uint32_t height) {
+    if (watched_) watched_->take_input(events, {width, height});
+}
+
+bool X11Surface::takes_input() const noexcept {
+    return watched_ && watched_->takes_input();
+}
+
 void adopt_x11_surface(Instance& instance, VkSurfaceKHR handle, const window::Xcb* xcb,
                        xcb_connection_t* app, const std::string& display, xcb_window_t window) {
     if (!xcb || !app) {

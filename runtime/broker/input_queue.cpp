@@ -49,21 +49,8 @@ bool InputQueue::acknowledge(std::uint32_t sequence, const Send& send) {
 void InputQueue::push(const Event& event, std::uint32_t width, std::uint32_t height) {
     if (count_ > 0) {
         Waiting& last = waiting_[count_ - 1];
-        const bool alike = last.width == width && last.height == height &&
-                           last.event.kind == event.kind && last.event.code == event.code;
-        if (alike && (kind_of(event) == Kind::motion || kind_of(event) == Kind::touch_motion)) {
-            last.event = event;
-            return;
-        }
-        if (alike && (kind_of(event) == Kind::relative || kind_of(event) == Kind::wheel)) {
-            Event sum = event;
-            sum.x += last.event.x;
-            sum.y += last.event.y;
-            if (!input::check(sum, width, height)) {
-                last.event = sum;
-                return;
-            }
-        }
+        const bool same = last.width == width && last.height == height;
+        if (same && input::merge(last.event, event)) return;
     }
     if (count_ == kMaxWaiting) {
         // The focus as it is now, and nothing pressed.

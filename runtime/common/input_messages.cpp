@@ -87,6 +87,27 @@ const char* check(const Event& event, std::uint32_t width, std::uint32_t height)
     return good ? nullptr : "INPUT event";
 }
 
+bool merge(Event& last, const Event& next) {
+    if (last.kind != next.kind || last.code != next.code) return false;
+    switch (kind_of(next)) {
+        case Kind::motion:
+        case Kind::touch_motion:
+            last = next;
+            return true;
+        case Kind::relative:
+        case Kind::wheel: {
+            Event sum = next;
+            sum.x += last.x;
+            sum.y += last.y;
+            if (check(sum, 1, 1)) return false;  // more than a message may say
+            last = sum;
+            return true;
+        }
+        default:
+            return false;
+    }
+}
+
 Result<Type> type_of(std::span<const std::byte> bytes) {
     auto type = wire::type_of(bytes);
     if (!type) return type.error();

@@ -123,6 +123,10 @@ struct Ack {
 static_assert(sizeof(Event) == 16 && sizeof(FromConsumer) == 288 && sizeof(ToProducer) == 288);
 static_assert(sizeof(Ack) == 16);
 
+// Puts `next` into `last` where that is the same way, going on: nothing but its end counts. False:
+// they stay two.
+bool merge(Event& last, const Event& next);
+
 // Null, or what is wrong with an event of a window of this size.
 const char* check(const Event& event, std::uint32_t width, std::uint32_t height);
 

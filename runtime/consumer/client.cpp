@@ -171,6 +171,7 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
             return broken("WELCOME with a version that was not offered");
         }
         welcomed_ = true;
+        broker_features_ = m->features;
         LOG_INFO("connected to broker %s (process %u)", get_text(m->broker_version).c_str(),
                  m->broker_pid);
         listener_.connected(*m);
@@ -381,6 +382,22 @@ void Client::close_stream(std::uint64_t stream) {
     auto m = make<CloseStream>();
     m.stream = stream;
     send(m);
+}
+
+void Client::input(std::uint64_t stream, std::span<const input::Event> events, std::uint32_t width,
+                   std::uint32_t height) {
+    if (!welcomed_ || !(broker_features_ & input::kFeatureInput)) return;
+    while (!events.empty()) {
+        auto m = input::make<input::FromConsumer>();
+        m.stream = stream;
+        m.width = width;
+        m.height = height;
+        m.count =
+            static_cast<std::uint32_t>(std::min<std::size_t>(events.size(), input::kMaxEvents));
+        std::copy_n(events.begin(), m.count, m.events);
+        events = events.subspan(m.count);
+        send(m);
+    }
 }
 
 void Client::imported(std::uint64_t stream, std::uint64_t image, ImportPath path,

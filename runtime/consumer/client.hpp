@@ -13,6 +13,7 @@
 
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/event_loop.hpp"
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
 #include "runtime/consumer/run_table.hpp"
@@ -78,6 +79,8 @@ class Client {
     void adopt(UniqueFd socket);
 
     bool is_connected() const { return welcomed_; }
+    // What the broker's WELCOME says.
+    std::uint32_t broker_features() const { return broker_features_; }
 
     // What this program imports as dmabufs, best first, in place of an earlier list; said again to
     // each broker. LINEAR need not be named. Of a list that is too long for one message, the best
@@ -93,6 +96,9 @@ class Client {
     void configure(std::uint64_t stream, std::uint32_t width, std::uint32_t height,
                    std::uint64_t refresh_ns, bool occluded);
     void close_stream(std::uint64_t stream);
+    // Events that happened together, in a window of `width` by `height`.
+    void input(std::uint64_t stream, std::span<const input::Event> events, std::uint32_t width,
+               std::uint32_t height);
     void imported(std::uint64_t stream, std::uint64_t image, ImportPath path,
                   const std::string& reason);
     void image_done(std::uint64_t stream, std::uint64_t image);
@@ -133,6 +139,7 @@ class Client {
     std::optional<Formats> formats_;
     bool reconnects_ = true;
     bool welcomed_ = false;
+    std::uint32_t broker_features_ = 0;
     std::string last_error_;
     std::uint64_t retry_ns_ = 0;
     EventLoop::TimerId retry_timer_ = 0;

@@ -68,6 +68,8 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_option("--pictures", settings.pictures,
                    "Directory for the pictures that the screenshot key takes [.]")
         ->type_name("DIR");
+    app.add_flag("--no-input{false}", settings.input,
+                 "Only look: no keys, no pointer and no touch go to the apps");
     app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name")
         ->type_name("GPU");
     app.add_option("--import", settings.import,
@@ -81,7 +83,8 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_flag("--quiet,-q", quiet, "Say only what went wrong");
     vdmabuf::tools::add_config_file(app, "vdmabuf-viewer");
     app.footer(
-        "Keys: F11 full screen; right Ctrl and S: scale mode, T: always on top, P: picture.\n"
+        "Keys: F11 full screen; right Ctrl and S: scale mode, T: always on top, P: picture,\n"
+        "G: keyboard and pointer belong to the window, for games, and back.\n"
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"
         "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/imported_image.hpp"
 
@@ -28,6 +30,10 @@ struct OutputEvents {
         configured;  // what the user made of the window; sizes 0: no wish
     std::function<void()> close_wanted;
     std::function<void()> picture_wanted;
+    // What the user did, in a picture of this size.
+    std::function<void(std::span<const input::Event> events, std::uint32_t width,
+                       std::uint32_t height)>
+        input;
 };
 
 // Where the frames of one stream go. Belongs to the loop's thread.
@@ -45,6 +51,7 @@ struct OutputInfo {
     std::string app_id;
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
+    bool takes_input = false;
 };
 
 class OutputFactory {

@@ -132,7 +132,13 @@ void Session::stream_added(const consumer::StreamAdded& message) {
         view->record = &record_of(message);
         view->app_id = consumer::get_text(message.app_id);
         view->info = {title_of(view->record->title, view->record->app),
-                      title_of(view->app_id, view->record->app), message.width, message.height};
+                      title_of(view->app_id, view->record->app), message.width, message.height,
+                      settings_.input && message.flags & stream::kStreamTakesInput};
+        view->input = std::make_unique<InputSender>(
+            loop_, [this, view](std::span<const input::Event> events, std::uint32_t width,
+                                std::uint32_t height) {
+                if (view->stream != 0) client_->input(view->stream, events, width, height);
+            });
         LOG_INFO("stream %llu: %s%s%s (process %u), %ux%u",
                  static_cast<unsigned long long>(message.stream), view->record->vm.c_str(),
                  view->record->vm.empty() ? "" : "/", view->record->app.c_str(), message.pid,
@@ -144,6 +150,7 @@ void Session::stream_added(const consumer::StreamAdded& message) {
     view->statistics_due = false;
     view->record->reattached();
     client_->attach(message.stream);
+    view->input->say_again();
 }
 
 void Session::stream_removed(std::uint64_t stream) {
@@ -299,6 +306,8 @@ OutputEvents Session::events_of(View& view) {
         }
     };
     events.close_wanted = [this, &view] { close_wanted(view); };
+    events.input = [&view](std::span<const input::Event> happened, std::uint32_t width,
+                           std::uint32_t height) { view.input->add(happened, width, height); };
     events.picture_wanted = [this, &view] { save_picture(view); };
     return events;
 }

@@ -13,6 +13,7 @@
 #include "runtime/common/event_loop.hpp"
 #include "runtime/consumer/client.hpp"
 #include "runtime/consumer/import.hpp"
+#include "runtime/viewer/input_sender.hpp"
 #include "runtime/viewer/output.hpp"
 #include "runtime/viewer/settings.hpp"
 #include "runtime/viewer/stream_record.hpp"
@@ -72,6 +73,7 @@ class Session final : public consumer::ClientListener {
         bool statistics_due = false;      // changed since the broker was told
         EventLoop::TimerId farewell = 0;  // while the broker is away
         bool close_asked = false;
+        std::unique_ptr<InputSender> input;
     };
 
     // ClientListener

@@ -7,6 +7,7 @@
 #include "runtime/common/log.hpp"
 #include "runtime/viewer/presenter.hpp"
 #include "runtime/viewer/size_wishes.hpp"
+#include "runtime/viewer/window_input.hpp"
 
 namespace vdmabuf::viewer {
 namespace {
@@ -39,8 +40,11 @@ class LoopEvents {
 class SharedWindow final : public WindowListener {
   public:
     SharedWindow(EventLoop& loop, OutputEvents events, std::shared_ptr<gpu::Device> device,
-                 std::optional<std::uint64_t> refresh_ns, Scale scale)
-        : events_(loop, std::move(events)), wanted_refresh_ns_(refresh_ns), scale_(scale) {
+                 std::optional<std::uint64_t> refresh_ns, Scale scale, bool takes_input)
+        : events_(loop, std::move(events)),
+          wanted_refresh_ns_(refresh_ns),
+          takes_input_(takes_input),
+          scale_(scale) {
         presenter_ = std::make_unique<Presenter>(std::move(device), [this](const Shown& shown) {
             events_.post([shown](OutputEvents& to) { to.shown(shown); });
         });
@@ -53,6 +57,8 @@ class SharedWindow final : public WindowListener {
         const std::lock_guard lock(mutex_);
         if (!presenter_) return;
         refresh_ns_ = wanted_refresh_ns_.value_or(refresh_ns);
+        shown_.window_width = width;
+        shown_.window_height = height;
         presenter_->start(surface, {width, height}, refresh_ns_, wanted_refresh_ns_.has_value());
         tell(wishes_.window_resized({width, height}) ? Size{width, height} : Size{0, 0});
     }
@@ -64,6 +70,8 @@ class SharedWindow final : public WindowListener {
     void resized(std::uint32_t width, std::uint32_t height) override {
         const std::lock_guard lock(mutex_);
         if (!presenter_) return;
+        shown_.window_width = width;
+        shown_.window_height = height;
         presenter_->resized({width, height});
         if (wishes_.window_resized({width, height})) tell({width, height});
     }
@@ -87,6 +95,16 @@ class SharedWindow final : public WindowListener {
         scale_ = static_cast<Scale>((static_cast<int>(scale_) + 1) % kScales);
         if (presenter_) presenter_->set_scale(scale_);
     }
+    void input(std::span<const input::Event> events) override {
+        const std::lock_guard lock(mutex_);
+        if (!takes_input_) return;
+        shown_.scale = scale_;
+        WindowInput::Mapped mapped = input_.map(events, shown_);
+        if (mapped.events.empty()) return;
+        events_.post([mapped = std::move(mapped)](OutputEvents& to) {
+            to.input(mapped.events, mapped.width, mapped.height);
+        });
+    }
     void picture_wanted() override {
         events_.post([](OutputEvents& to) { to.picture_wanted(); });
     }
@@ -95,6 +113,10 @@ class SharedWindow final : public WindowListener {
     // `size`: of the window, as the app has it. True: the window should take it.
     bool show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial, Size size) {
         const std::lock_guard lock(mutex_);
+        const consumer::ImageLayout& layout = image->layout();
+        shown_.picture_width = layout.width;
+        shown_.picture_height = layout.height;
+        shown_.scaling = layout.scaling;
         presenter_->show(std::move(image), serial);
         return wishes_.frame_resized(size);
     }
@@ -119,7 +141,10 @@ class SharedWindow final : public WindowListener {
 
     LoopEvents events_;
     const std::optional<std::uint64_t> wanted_refresh_ns_;
+    const bool takes_input_;
     std::mutex mutex_;
+    WindowInput input_;
+    WindowInput::Shown shown_;
     SizeWishes wishes_;
     std::uint64_t refresh_ns_ = 0;
     bool occluded_ = false;
@@ -168,7 +193,7 @@ class WindowOutput final : public Output {
 
 Result<std::unique_ptr<Output>> WindowOutputs::make(const OutputInfo& info, OutputEvents events) {
     auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, refresh_ns_,
-                                                 settings_.scale);
+                                                 settings_.scale, info.takes_input);
     return std::unique_ptr<Output>(
         std::make_unique<WindowOutput>(windows_, info, settings_, std::move(shared)));
 }

@@ -32,11 +32,15 @@ Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
     SDL_SetHint(SDL_HINT_APP_NAME, "vdmabuf-viewer");
     SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    SDL_SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, "0");
+    SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+    SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "0");  // by our key only
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
         Error error = sdl_error("no display to show windows on");
         error.text += " (start it in a desktop session, or use --headless)";
         return error;
     }
+    SDL_StopTextInput();  // keys are keys: what they write is the guest's matter
     std::unique_ptr<WindowSystem> system(new WindowSystem);
     system->hidden_.window =
         SDL_CreateWindow("vdmabuf", 0, 0, 64, 64, SDL_WINDOW_HIDDEN | SDL_WINDOW_VULKAN);
@@ -153,6 +157,7 @@ void WindowSystem::do_open(WindowId id, const Opening& opening,
 void WindowSystem::do_close(WindowId id) {
     const auto found = windows_.find(id);
     if (found == windows_.end()) return;
+    input_.forget(found->second.window);
     vkDestroySurfaceKHR(instance_->get(), found->second.surface, nullptr);
     SDL_DestroyWindow(found->second.window);
     windows_.erase(found);
@@ -174,27 +179,30 @@ WindowSystem::Window* WindowSystem::find(std::uint32_t sdl_id) {
     return found == windows_.end() ? nullptr : &found->second;
 }
 
-void WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifiers) {
+bool WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifiers) {
     const std::uint32_t flags = SDL_GetWindowFlags(window.window);
     if (code == SDLK_F11) {
         const bool is_full = (flags & SDL_WINDOW_FULLSCREEN_DESKTOP) != 0;
         SDL_SetWindowFullscreen(window.window, is_full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
-        return;
+        return true;
     }
-    if (!(modifiers & KMOD_RCTRL)) return;
+    if (!(modifiers & KMOD_RCTRL)) return false;
     switch (code) {
         case SDLK_s:
             window.listener->next_scale();
-            break;
+            return true;
         case SDLK_t:
             SDL_SetWindowAlwaysOnTop(window.window,
                                      flags & SDL_WINDOW_ALWAYS_ON_TOP ? SDL_FALSE : SDL_TRUE);
-            break;
+            return true;
         case SDLK_p:
             window.listener->picture_wanted();
-            break;
+            return true;
+        case SDLK_g:
+            input_.toggle_grab(window.window);
+            return true;
         default:
-            break;
+            return false;
     }
 }
 
@@ -205,42 +213,59 @@ void WindowSystem::run() {
             LOG_ERROR("SDL: %s", SDL_GetError());
             return;
         }
-        if (event.type == wake_event_) {
-            run_commands();
-            continue;
+        do {
+            handle(event);
+        } while (!quit_ && SDL_PollEvent(&event));
+        hand_input_on();
+    }
+}
+
+// What came together goes on together.
+void WindowSystem::hand_input_on() {
+    for (auto& [id, window] : windows_) {
+        if (window.input.empty()) continue;
+        window.listener->input(window.input);
+        window.input.clear();
+    }
+}
+
+void WindowSystem::handle(const SDL_Event& event) {
+    if (event.type == wake_event_) return run_commands();
+    if (event.type == SDL_KEYDOWN && event.key.repeat == 0) {
+        Window* window = find(event.key.windowID);
+        if (window && key(*window, event.key.keysym.sym, event.key.keysym.mod)) {
+            return input_.keep_key(event.key.keysym.scancode);
         }
-        if (event.type == SDL_KEYDOWN && event.key.repeat == 0) {
-            if (Window* window = find(event.key.windowID)) {
-                key(*window, event.key.keysym.sym, event.key.keysym.mod);
-            }
-            continue;
-        }
-        if (event.type != SDL_WINDOWEVENT) continue;
-        Window* window = find(event.window.windowID);
-        if (!window) continue;
-        WindowListener& listener = *window->listener;
-        switch (event.window.event) {
-            case SDL_WINDOWEVENT_SIZE_CHANGED:
-                listener.resized(static_cast<std::uint32_t>(event.window.data1),
-                                 static_cast<std::uint32_t>(event.window.data2));
-                break;
-            case SDL_WINDOWEVENT_EXPOSED:
-                listener.exposed();
-                break;
-            case SDL_WINDOWEVENT_HIDDEN:
-            case SDL_WINDOWEVENT_MINIMIZED:
-                listener.occluded(true);
-                break;
-            case SDL_WINDOWEVENT_SHOWN:
-            case SDL_WINDOWEVENT_RESTORED:
-                listener.occluded(false);
-                break;
-            case SDL_WINDOWEVENT_CLOSE:
-                listener.close_clicked();
-                break;
-            default:
-                break;
-        }
+    }
+    if (const auto input = input_.take(event)) {
+        if (Window* window = find(input->window)) window->input.push_back(input->event);
+        return;
+    }
+    if (event.type != SDL_WINDOWEVENT) return;
+    const Window* window = find(event.window.windowID);
+    if (!window) return;
+    WindowListener& listener = *window->listener;
+    switch (event.window.event) {
+        case SDL_WINDOWEVENT_SIZE_CHANGED:
+            listener.resized(static_cast<std::uint32_t>(event.window.data1),
+                             static_cast<std::uint32_t>(event.window.data2));
+            break;
+        case SDL_WINDOWEVENT_EXPOSED:
+            listener.exposed();
+            break;
+        case SDL_WINDOWEVENT_HIDDEN:
+        case SDL_WINDOWEVENT_MINIMIZED:
+            listener.occluded(true);
+            break;
+        case SDL_WINDOWEVENT_SHOWN:
+        case SDL_WINDOWEVENT_RESTORED:
+            listener.occluded(false);
+            break;
+        case SDL_WINDOWEVENT_CLOSE:
+            listener.close_clicked();
+            break;
+        default:
+            break;
     }
 }
 

@@ -7,12 +7,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/gpu/instance.hpp"
+#include "runtime/viewer/input_source.hpp"
 #include "runtime/viewer/surface_maker.hpp"
 
 struct SDL_Window;
@@ -33,6 +35,8 @@ class WindowListener {
     virtual void close_clicked() = 0;
     virtual void next_scale() = 0;
     virtual void picture_wanted() = 0;
+    // Coordinates are in 1/256 pixels of the window.
+    virtual void input(std::span<const input::Event> events) = 0;
 };
 
 // The display's windows. SDL belongs to the main thread, which sleeps in run(); the other calls
@@ -77,6 +81,7 @@ class WindowSystem {
         SDL_Window* window = nullptr;
         VkSurfaceKHR surface = VK_NULL_HANDLE;
         std::shared_ptr<WindowListener> listener;
+        std::vector<input::Event> input;  // that came with the events of one wake-up
     };
 
     WindowSystem() = default;
@@ -84,7 +89,10 @@ class WindowSystem {
     void run_commands();
     void do_open(WindowId id, const Opening& opening,
                  const std::shared_ptr<WindowListener>& listener);
-    void key(Window& window, std::int32_t code, std::uint16_t modifiers);
+    // True: it is one of the viewer's own.
+    bool key(Window& window, std::int32_t code, std::uint16_t modifiers);
+    void handle(const SDL_Event& event);
+    void hand_input_on();
     Window* find(std::uint32_t sdl_id);
     void do_close(WindowId id);
 
@@ -92,6 +100,7 @@ class WindowSystem {
     std::shared_ptr<gpu::Instance> instance_;
     Window hidden_;  // SDL sleeps well only while it has a window
     std::unordered_map<WindowId, Window> windows_;
+    InputSource input_;
     std::uint32_t wake_event_ = 0;
     bool quit_ = false;  // main thread
 

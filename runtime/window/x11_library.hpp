@@ -4,6 +4,7 @@
 #pragma once
 
 #include <xcb/xcb.h>
+#include <xcb/xcbext.h>
 
 #include <string>
 
@@ -32,6 +33,18 @@ namespace vdmabuf::window {
     X(query_tree)                       \
     X(query_tree_reply)                 \
     X(send_event)                       \
+    X(set_input_focus)                  \
+    X(get_input_focus)                  \
+    X(get_input_focus_reply)            \
+    X(query_pointer)                    \
+    X(query_pointer_reply)              \
+    X(query_keymap)                     \
+    X(query_keymap_reply)               \
+    X(translate_coordinates)            \
+    X(translate_coordinates_reply)      \
+    X(query_extension)                  \
+    X(query_extension_reply)            \
+    X(send_request)                     \
     X(get_setup)                        \
     X(setup_roots_iterator)             \
     X(screen_allowed_depths_iterator)   \

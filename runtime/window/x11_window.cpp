@@ -17,7 +17,6 @@ namespace {
 constexpr std::uint32_t kWatchedEvents =
     XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_PROPERTY_CHANGE;
 constexpr std::uint32_t kTitleWords = 64;  // 32-bit words of a title that are asked for
-constexpr int kMaxDepth = 16;              // windows around a window
 
 std::uint64_t pack(std::uint32_t width, std::uint32_t height) {
     return static_cast<std::uint64_t>(width) << 32 | height;
@@ -55,6 +54,15 @@ void X11Window::ask_to_resize(Extent extent) noexcept {
     watcher_->kick();
 }
 
+bool X11Window::takes_input() const noexcept {
+    return watcher_->xtest_ != 0;
+}
+
+void X11Window::take_input(std::span<const input::Event> events, Extent of) noexcept {
+    input_->add(events, of);
+    watcher_->kick();
+}
+
 std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     const Xcb* xcb = Xcb::get();
     if (!xcb) return nullptr;
@@ -70,6 +78,7 @@ std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     watcher->net_wm_name_ = watcher->atom("_NET_WM_NAME");
     watcher->wm_protocols_ = watcher->atom("WM_PROTOCOLS");
     watcher->wm_delete_window_ = watcher->atom("WM_DELETE_WINDOW");
+    watcher->find_xtest();
     watcher->thread_ = Thread("vdmabuf-x11", [self = watcher.get()] { self->run(); });
     return watcher;
 }
@@ -134,6 +143,7 @@ void X11Watcher::remove(X11Window* window) {
         watched = std::any_of(windows_.begin(), windows_.end(),
                               [&](const X11Window* other) { return other->id_ == window->id_; });
     }
+    window->input_->end();
     if (watched || window->lost()) return;
     const std::uint32_t none = 0;
     const auto request =
@@ -151,6 +161,7 @@ void X11Watcher::run() {
     while (!stop_.load(std::memory_order_acquire)) {
         close_windows();
         resize_windows();
+        inject_input();
         if (!take_events()) return;
         if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
         eventfd_t count = 0;

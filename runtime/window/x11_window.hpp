@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/input_messages.hpp"
 #include "runtime/common/unique_fd.hpp"
 #include "runtime/window/extent.hpp"
 #include "runtime/window/thread.hpp"
+#include "runtime/window/x11_input.hpp"
 #include "runtime/window/x11_library.hpp"
 
 namespace vdmabuf::window {
@@ -42,11 +44,18 @@ class X11Window {
     // As a user who drags its border: a window manager may see to it, the program's hints about its
     // size hold. Does not wait for the server.
     void ask_to_resize(Extent extent) noexcept;
+    // False: the server lets nobody inject input.
+    bool takes_input() const noexcept;
+    // What the user did in a window of size `of`. Does not wait for the server.
+    void take_input(std::span<const input::Event> events, Extent of) noexcept;
 
   private:
     friend class X11Watcher;
     X11Window(std::shared_ptr<X11Watcher> watcher, xcb_window_t id, Events events)
-        : watcher_(std::move(watcher)), id_(id), events_(std::move(events)) {}
+        : watcher_(std::move(watcher)),
+          id_(id),
+          events_(std::move(events)),
+          input_(std::make_shared<X11Input>(*watcher_, id)) {}
     void note_lost();
 
     const std::shared_ptr<X11Watcher> watcher_;
@@ -57,6 +66,7 @@ class X11Window {
     std::atomic<bool> lost_{false};
     std::atomic<bool> close_asked_{false};
     std::atomic<std::uint64_t> size_asked_{0};  // as extent_; 0: nobody asks
+    const std::shared_ptr<X11Input> input_;
 };
 
 // TrueColor visuals of the server's first screen; 0: it has none of the depth.
@@ -80,7 +90,10 @@ class X11Watcher {
     X11Visuals visuals() const;
 
   private:
+    static constexpr int kMaxDepth = 16;  // windows around a window
+
     friend class X11Window;
+    friend class X11Input;
     explicit X11Watcher(const Xcb& xcb, xcb_connection_t* connection)
         : xcb_(xcb), connection_(connection) {}
 
@@ -92,6 +105,20 @@ class X11Watcher {
     void close_windows();
     void resize_windows();
     void resize(xcb_window_t window, Extent extent);
+
+    // ---- for X11Input
+    void inject_input();
+    xcb_window_t root() const;
+    int last_keycode() const { return xcb_.get_setup(connection_)->max_keycode; }
+    xcb_window_t top_of(xcb_window_t window);  // the root window's child around it, or itself
+    bool has_manager();                        // a window manager that follows EWMH
+    void ask_manager_for_focus(xcb_window_t window);
+    void bring_into_view(xcb_window_t top);
+    // The XTEST extension and its requests.
+    void find_xtest();
+    void fake_input(std::uint8_t type, std::uint8_t detail);
+    void fake_motion(std::int32_t x, std::int32_t y, bool relative);
+
     // The nearest window around this one, or itself, that takes WM_DELETE_WINDOW: the one that a
     // user knows. None: no window does.
     xcb_window_t main_window(xcb_window_t window);
@@ -108,6 +135,9 @@ class X11Watcher {
     xcb_atom_t net_wm_name_ = XCB_ATOM_NONE;
     xcb_atom_t wm_protocols_ = XCB_ATOM_NONE;
     xcb_atom_t wm_delete_window_ = XCB_ATOM_NONE;
+    xcb_atom_t manager_check_ = XCB_ATOM_NONE;  // of the thread
+    xcb_atom_t active_window_ = XCB_ATOM_NONE;  // likewise
+    std::uint8_t xtest_ = 0;  // its requests' number; 0: the server does not have it
     UniqueFd wake_;
     std::atomic<bool> stop_{false};
     std::atomic<bool> broken_{false};

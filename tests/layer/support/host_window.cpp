@@ -110,6 +110,20 @@ void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height, bool 
     });
 }
 
+void HostWindow::input(const std::string& title, std::vector<input::Event> events,
+                       std::uint32_t width, std::uint32_t height) {
+    std::uint64_t found = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [stream, known] : titles_) {
+            if (known == title) found = stream;
+        }
+    }
+    loop_->post([this, found, width, height, events = std::move(events)] {
+        client_->input(found, events, width, height);
+    });
+}
+
 void HostWindow::close_streams() {
     loop_->post([this, streams = streams()] {
         for (const std::uint64_t stream : streams) client_->close_stream(stream);

@@ -48,6 +48,9 @@ class HostWindow final : public consumer::ClientListener {
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
     void close_streams();  // as the cross of a window
+    // What the user does in the window of this title.
+    void input(const std::string& title, std::vector<input::Event> events, std::uint32_t width,
+               std::uint32_t height);
     // As a drag of its border.
     void resize_streams(std::uint32_t width, std::uint32_t height, bool occluded = false);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // pattern_app: presents test_picture.hpp's picture over a Unix socket, as an app's layer would.
 // Ends after --frames, or when it is asked to close. Prints each CONFIGURE, PRESENTED count and
-// CLOSE. For tests.
+// CLOSE, and all input. For tests.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -37,8 +37,13 @@ struct Options {
     bool y_flip = false;
     bool follow = false;
     bool plain = false;
+<<<<<<< HEAD
     bool times = false;  // prints when each frame was shown
     bool once = false;   // one frame, then wait for the end
+=======
+    bool no_input = false;
+    bool once = false;  // one frame, then wait for the end
+>>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
 };
 
 class Listener final : public producer::StreamListener {
@@ -63,6 +68,15 @@ class Listener final : public producer::StreamListener {
         std::printf("configure %ux%u flags %u\n", message.width, message.height, message.flags);
         std::fflush(stdout);
         wish_ = {message.width, message.height};
+    }
+    void on_input(std::span<const input::Event> events, std::uint32_t width,
+                  std::uint32_t height) override {
+        const std::lock_guard lock(mutex_);
+        for (const input::Event& event : events) {
+            std::printf("input kind %u code %u value %d at %d,%d of %ux%u\n", event.kind,
+                        event.code, event.value, event.x, event.y, width, height);
+        }
+        std::fflush(stdout);
     }
     void on_close() override {
         const std::lock_guard lock(mutex_);
@@ -182,11 +196,23 @@ int run(const Options& options) {
     }
     auto connection = producer::Connection::open(endpoint, "pattern_app");
     if (!connection) return fail(connection.error());
+<<<<<<< HEAD
     Listener listener(options.times);
     auto stream =
         (*connection)
             ->create_stream({options.title, "org.example.pattern", options.width, options.height},
                             &listener);
+=======
+    Listener listener;
+    auto stream = (*connection)
+                      ->create_stream({options.title,
+                                       "org.example.pattern",
+                                       options.width,
+                                       options.height,
+                                       {},
+                                       !options.no_input},
+                                      &listener);
+>>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
     if (!stream) return fail(stream.error());
     Swapchain chain;
     auto made = make_swapchain(**connection, **stream, options, listener, options.width,
@@ -245,7 +271,11 @@ int main(int argc, char** argv) {
     app.add_flag("--y-flip", options.y_flip);
     app.add_flag("--follow", options.follow);
     app.add_flag("--plain", options.plain);
+<<<<<<< HEAD
     app.add_flag("--times", options.times);
+=======
+    app.add_flag("--no-input", options.no_input);
+>>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
     app.add_flag("--once", options.once);
     CLI11_PARSE(app, argc, argv);
     return run(options);

@@ -68,6 +68,8 @@ std::shared_ptr<producer::Connection> connection();
 // The vendor's list of platforms with ours.
 const char* platform_extensions(const char* theirs);
 EGLBoolean initialize(EGLDisplay display, EGLint* major, EGLint* minor) noexcept;
+// libglvnd asks each vendor: none where the real one, whose devices they are, is asked as well.
+EGLBoolean query_devices(EGLint size, EGLDeviceEXT* devices, EGLint* count) noexcept;
 EGLBoolean terminate(EGLDisplay display) noexcept;
 const char* query_string(EGLDisplay display, EGLint name) noexcept;
 

@@ -69,6 +69,14 @@ EGLBoolean initialize(EGLDisplay handle, EGLint* major, EGLint* minor) noexcept 
     return EGL_TRUE;
 }
 
+EGLBoolean query_devices(EGLint size, EGLDeviceEXT* devices, EGLint* count) noexcept {
+    if (!count) return fail(EGL_BAD_PARAMETER);
+    *count = 0;
+    if (real().listed) return EGL_TRUE;
+    const auto down = real().function<PFNEGLQUERYDEVICESEXTPROC>("eglQueryDevicesEXT");
+    return down ? down(size, devices, count) : EGL_TRUE;
+}
+
 EGLBoolean terminate(EGLDisplay handle) noexcept {
     if (Display* display = Display::find(handle)) {
         // Whose windows are whose nobody knows: they end with the last user.

@@ -71,6 +71,7 @@ const Override kOverrides[] = {
     ours("eglInitialize", initialize),
     ours("eglMakeCurrent", make_current),
     ours("eglPostSubBufferNV", post_sub_buffer),
+    ours("eglQueryDevicesEXT", query_devices),
     ours("eglQueryString", query_string),
     ours("eglQuerySurface", query_surface),
     ours("eglReleaseTexImage", release_tex_image),

@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+
 #include "egl/vendor_search.hpp"
 #include "runtime/common/log.hpp"
 
@@ -60,7 +62,10 @@ const RealVendor& real() noexcept {
 bool load_real_vendor(std::uint32_t version, const __EGLapiExports* exports,
                       __EGLvendorInfo* vendor) {
     for (const std::string& path : vendor_libraries()) {
-        if (try_library(path.c_str(), version, exports, vendor)) return true;
+        if (!try_library(path.c_str(), version, exports, vendor)) continue;
+        const std::vector<std::string> listed = listed_libraries();
+        g_real.listed = std::find(listed.begin(), listed.end(), path) != listed.end();
+        return true;
     }
     LOG_WARNING("EGL: stepping aside, no other vendor's library was found");
     return false;

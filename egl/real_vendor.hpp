@@ -36,6 +36,7 @@ struct RealVendor {
     const __EGLapiExports* exports = nullptr;
     const __EGLvendorInfo* vendor = nullptr;  // what libglvnd calls this library
     __EGLapiImports imports{};
+    bool listed = false;  // libglvnd has loaded it as well
 
     template <typename Type>
     Type function(const char* name) const noexcept {

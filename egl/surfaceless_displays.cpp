@@ -31,8 +31,10 @@ void* best_device() {
 }  // namespace
 
 std::vector<EGLDisplay> surfaceless_displays() {
-    // Mesa tells displays apart by their attributes, of which no list and an empty one are two. Not
-    // the device's without a list: libglvnd would refuse it to an app that asks the vendor for it.
+    // Mesa tells displays apart by their attributes, of which no list and an empty one are two.
+    // Apps ask for those without a list, and find other things in ours: the surfaceless one comes
+    // last, the device's not at all, which libglvnd would refuse to an app that asks the vendor for
+    // it.
     void* const device = best_device();
     const EGLAttrib none[] = {EGL_NONE};
     const EGLAttrib of_device[] = {EGL_DEVICE_EXT, reinterpret_cast<EGLAttrib>(device), EGL_NONE};
@@ -42,10 +44,10 @@ std::vector<EGLDisplay> surfaceless_displays() {
         const EGLAttrib* attributes;
         bool needs_device;
     } ways[] = {
-        {EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr, false},
         {EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, none, false},
         {EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, of_device, true},
         {EGL_PLATFORM_DEVICE_EXT, device, none, true},
+        {EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, nullptr, false},
     };
     std::vector<EGLDisplay> found;
     for (const auto& way : ways) {

@@ -87,6 +87,10 @@ std::string library_path_of(std::string_view json) {
 
 std::vector<std::string> vendor_libraries() {
     if (const char* named = variable("VDMABUF_EGL_VENDOR")) return {named};
+    return listed_libraries();
+}
+
+std::vector<std::string> listed_libraries() {
     std::vector<std::string> libraries;
     for (const std::string& file : files()) {
         std::string library = library_path_of(contents(file));

@@ -14,5 +14,7 @@ std::string library_path_of(std::string_view json);
 // Libraries of vendors, in the order in which libglvnd looks: VDMABUF_EGL_VENDOR alone where it is
 // set; else those that the JSON files name, ours included.
 std::vector<std::string> vendor_libraries();
+// Those of the JSON files, whatever VDMABUF_EGL_VENDOR says: what libglvnd loads itself.
+std::vector<std::string> listed_libraries();
 
 }  // namespace vdmabuf::egl

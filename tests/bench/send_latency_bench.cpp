@@ -4,6 +4,7 @@
 // bare Unix socket to another process, turn and turn about. One JSON object on standard output;
 // microseconds.
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -144,6 +146,91 @@ class Echo {
     UniqueFd socket_;
 };
 
+// What no broker can do without: another process that waits with epoll for a message on one socket,
+// and sends it on, on another one; and a thread that waits for it there in the same manner.
+class Relay {
+  public:
+    Relay() {
+        int in[2];
+        int out[2];
+        if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, in) != 0 ||
+            ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out) != 0) {
+            fail("socketpair");
+        }
+        child_ = ::fork();
+        if (child_ == 0) {
+            ::close(in[0]);
+            ::close(out[0]);
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            std::byte bytes[512];
+            wait_and_receive(
+                in[1],
+                [&](ssize_t got) {
+                    return ::send(out[1], bytes, static_cast<std::size_t>(got), MSG_NOSIGNAL) > 0;
+                },
+                bytes);
+            ::_exit(0);
+        }
+        ::close(in[1]);
+        ::close(out[1]);
+        to_.reset(in[0]);
+        from_.reset(out[0]);
+    }
+    ~Relay() {
+        to_.reset();
+        ::waitpid(child_, nullptr, 0);
+        if (thread_.joinable()) thread_.join();
+    }
+    Relay(const Relay&) = delete;
+    Relay& operator=(const Relay&) = delete;
+    // Threads come after all fork()s.
+    void start() {
+        thread_ = std::thread([this] {
+            std::byte bytes[512];
+            wait_and_receive(
+                from_.get(),
+                [&](ssize_t) {
+                    const std::lock_guard lock(mutex_);
+                    came_ns_ = now_ns();
+                    changed_.notify_all();
+                    return true;
+                },
+                bytes);
+        });
+    }
+    std::uint64_t way_ns() {
+        const auto message = stream::make<stream::Present>();
+        const std::uint64_t start = now_ns();
+        if (::send(to_.get(), &message, sizeof message, MSG_NOSIGNAL) < 0)
+            fail("the relay has gone");
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, std::chrono::seconds(5), [&] { return came_ns_ >= start; })) {
+            fail("the relay does not answer");
+        }
+        return came_ns_ - start;
+    }
+
+  private:
+    template <typename Then>
+    static void wait_and_receive(int socket, Then then, std::span<std::byte> bytes) {
+        const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+        epoll_event event{};
+        event.events = EPOLLIN;
+        if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket, &event) != 0) return;
+        while (::epoll_wait(epoll.get(), &event, 1, -1) == 1) {
+            const ssize_t got = ::recv(socket, bytes.data(), bytes.size(), MSG_DONTWAIT);
+            if (got <= 0 || !then(got)) return;
+        }
+    }
+    pid_t child_ = -1;
+    UniqueFd to_;
+    UniqueFd from_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t came_ns_ = 0;
+    std::thread thread_;
+};
+
 double us(std::vector<std::uint64_t> times, double part) {
     std::sort(times.begin(), times.end());
     return static_cast<double>(
@@ -167,6 +254,8 @@ int main(int argc, char** argv) {
         fail("--producer S --consumer S [--rounds N]");
     }
     const Echo echo;  // before there are threads
+    Relay relay;
+    relay.start();
     const Receiving receiving(consumer_socket);
     Answers answers;
     const auto connection = need(producer::Connection::open(
@@ -184,7 +273,9 @@ int main(int argc, char** argv) {
     }
     std::vector<std::uint64_t> sends;
     std::vector<std::uint64_t> trips;
+    std::vector<std::uint64_t> relays;
     std::vector<double> ratios;
+    std::vector<double> relay_ratios;
     std::uint32_t slot = 0;
     for (unsigned long round = 0; round < rounds + 1; ++round) {
         std::vector<std::uint64_t> block_sends;
@@ -198,17 +289,25 @@ int main(int argc, char** argv) {
             block_sends.push_back(receiving.came_ns() - start);
         }
         for (int i = 0; i < kBlock; ++i) block_trips.push_back(echo.round_trip_ns() / 2);
+        std::vector<std::uint64_t> block_relays;
+        for (int i = 0; i < kBlock; ++i) block_relays.push_back(relay.way_ns());
         if (round == 0) continue;
+        relay_ratios.push_back(us(block_sends, 0.5) / us(block_relays, 0.5));
+        relays.insert(relays.end(), block_relays.begin(), block_relays.end());
         ratios.push_back(us(block_sends, 0.5) / us(block_trips, 0.5));
         sends.insert(sends.end(), block_sends.begin(), block_sends.end());
         trips.insert(trips.end(), block_trips.begin(), block_trips.end());
     }
     std::sort(ratios.begin(), ratios.end());
+    std::sort(relay_ratios.begin(), relay_ratios.end());
     std::printf(
         "{\"send_to_receive\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f}, "
         "\"socket_one_way\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f}, "
+        "\"bare_relay\": {\"p50\": %.2f, \"p90\": %.2f, \"p99\": %.2f}, \"over_relay\": %.2f, "
         "\"ratio\": %.2f, \"ratio_min\": %.2f, \"ratio_max\": %.2f, \"rounds\": %lu}\n",
         us(sends, 0.5), us(sends, 0.9), us(sends, 0.99), us(trips, 0.5), us(trips, 0.9),
-        us(trips, 0.99), ratios[ratios.size() / 2], ratios.front(), ratios.back(), rounds);
+        us(trips, 0.99), us(relays, 0.5), us(relays, 0.9), us(relays, 0.99),
+        relay_ratios[relay_ratios.size() / 2], ratios[ratios.size() / 2], ratios.front(),
+        ratios.back(), rounds);
     return 0;
 }

@@ -88,7 +88,8 @@ def micro(r):
     rows = [[names.get(name, name), with_spread(us)] for name, us in r["steps_us"].items()]
     send = r["send_to_receive"]
     for key, text in (("send_to_receive", "send to receive, from `present()` until the consumer has the frame"),
-                      ("socket_one_way", "*limit:* half a round trip of a bare Unix socket, two processes")):
+                      ("socket_one_way", "*limit:* half a round trip of a bare Unix socket, two processes"),
+                      ("bare_relay", "*limit:* by a relay in another process that does nothing else, epoll on both ways")):
         rows.append([f"{text}: median, p99", f"{with_spread(send[key]['p50'])}, {with_spread(send[key]['p99'])}"])
     for name, text in (("ioctl", "in a guest: an ioctl that does nothing (INFO)"),
                        ("alloc", "in a guest: ALLOC of a 4K buffer"), ("share", "in a guest: SHARE of it"),

@@ -47,7 +47,8 @@ def run(way, size):
             environment["DISPLAY"] = f":{number}"
         if way in ("headless", "drawing"):
             servers["broker"] = room.broker()
-            viewer = [TOOLS / "vdmabuf-viewer", "--no-broker"]
+            stats = room.folder / "viewer.json"
+            viewer = [TOOLS / "vdmabuf-viewer", "--no-broker", "--stats", stats]
             if way == "headless":
                 viewer += ["--headless", "--refresh", "0"]
                 servers["viewer"] = room.start(*viewer)
@@ -70,6 +71,10 @@ def run(way, size):
         (short, few), (long, many) = times
         cpu = {name: (many[name] - few[name]) / frames for name in many}
         result = {"fps": frames / (long - short), "cpu_us": cpu, "cpu_us_all": sum(cpu.values())}
+        if "viewer" in servers:
+            room.end(servers["viewer"])
+            seen = json.loads(stats.read_text())
+            result["copied_bytes"] = seen["cpu_copied_bytes_per_frame"]
         return result
 
 

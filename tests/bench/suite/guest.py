@@ -3,9 +3,10 @@
 calls cost, and vkcube shown on the host against the same without a consumer there."""
 import json
 import subprocess
+import time
 
 from figures import merged, say
-from processes import RELEASE, REPO, TOOLS, Room
+from processes import FLIP, RELEASE, REPO, TOOLS, Room, cpu_us
 
 FRAMES, WARM_UP = 600, 50
 # vdmabuf-run, guest_micro_bench or -, frames of the short run and of the long one.
@@ -46,6 +47,39 @@ def run(shown):
         return FRAMES / (seen["long"] - seen["short"]) * 1e6, seen["micro"]
 
 
+def run_many(count, seconds):
+    """So many guests at once: the broker's CPU time a frame."""
+    with Room() as room:
+        sockets = [room.folder / f"vm{i}.sock" for i in range(count)]
+        broker = room.start(TOOLS / "vdmabufd", *(
+            part for i, socket in enumerate(sockets) for part in ("--vm", f"guest{i}={socket}")))
+        for socket in sockets:
+            room.wait_for(socket, broker)
+        room.start(TOOLS / "vdmabuf-viewer", "--no-broker", "--headless", "--refresh", "0")
+        guests, shares = [], []
+        for i, socket in enumerate(sockets):
+            share = room.folder / f"share{i}"
+            share.mkdir()
+            shares.append(share)
+            guests.append(room.start(
+                REPO / "scripts/guest/boot.sh", "--vmm", "uml", "--mem", "256", "--vhost-user", socket, "--share", share,
+                "--timeout", "60", "--", "sh", "-c", 'touch "$0/up"; exec "$@"', share,
+                FLIP / "flip_vdmabuf", "--size", "256x256", "--rate", "60", "--seconds", seconds + 4))
+        for guest, share in zip(guests, shares):
+            room.wait_for(share / "up", guest, 60)
+        time.sleep(1)
+        used, start = cpu_us(broker.pid), time.monotonic()
+        time.sleep(seconds)
+        used, passed = cpu_us(broker.pid) - used, time.monotonic() - start
+        fps = 0
+        for guest, share in zip(guests, shares):
+            if guest.wait(60) != 0:
+                raise RuntimeError(f"a guest failed\n{room.logs()}")
+            made = json.loads((share / "guest-output.log").read_text().strip().splitlines()[-1])
+            fps += made["frames"] / made["seconds"]
+        return {"fps": fps, "broker_cpu_us_per_frame": used / passed / fps}
+
+
 def measure(rounds, quick):
     shown, alone, ratios, micro = [], [], [], []
     for _ in range(2 if quick else rounds + 2):
@@ -55,4 +89,9 @@ def measure(rounds, quick):
         alone.append(run(False)[0])
         ratios.append(shown[-1] / alone[-1])
     say("vkcube in a guest, shown over not shown: " + ", ".join(f"{ratio:.3f}" for ratio in ratios))
-    return {"shown_fps": merged(shown), "alone_fps": merged(alone), "ratio": merged(ratios), "micro_us": merged(micro)}
+    guests = []
+    for count in (1, 2) if quick else (1, 2, 4):
+        guests.append({"n": count, **merged([run_many(count, 2) for _ in range(1 if quick else 3)])})
+    say("broker's CPU time a frame: " + ", ".join(
+        f"{p['n']} guests {p['broker_cpu_us_per_frame']['median']:.1f} us" for p in guests))
+    return {"guests": guests, "shown_fps": merged(shown), "alone_fps": merged(alone), "ratio": merged(ratios), "micro_us": merged(micro)}

@@ -9,7 +9,7 @@ import time
 from figures import merged, say
 from processes import TOOLS, Room, cpu_us
 
-SIZES = {"256x256": 2000, "1920x1080": 160, "3840x2160": 60, "7680x4320": 16}  # frames
+SIZES = {"256x256": 2000, "1920x1080": 160, "3840x2160": 60, "7680x4320": 30}  # frames
 WARM_UP = 6
 LIMIT_S = 100
 

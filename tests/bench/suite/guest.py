@@ -8,15 +8,16 @@ import time
 from figures import merged, say
 from processes import FLIP, RELEASE, REPO, TOOLS, Room, cpu_us
 
-FRAMES, WARM_UP = 600, 50
-# vdmabuf-run, guest_micro_bench or -, frames of the short run and of the long one.
+FRAMES = {"500x500": 1500, "1920x1080": 200}
+WARM_UP = 30
+# vdmabuf-run, guest_micro_bench or -, frames of the short run and of the long one, width, height.
 IN_GUEST = r"""
 cube() {
   start=$(date +%s%N)
-  "$run" vkcube --present_mode 0 --c "$1" >/dev/null 2>&1 || exit 1
+  "$run" vkcube --present_mode 0 --width "$width" --height "$height" --c "$1" >/dev/null 2>&1 || exit 1
   echo $((($(date +%s%N) - start) / 1000))
 }
-run=$0 micro=null
+run=$0 micro=null width=$4 height=$5
 [ "$1" = - ] || micro=$("$1") || exit 1
 short=$(cube "$2") || exit 1
 long=$(cube "$3") || exit 1
@@ -24,7 +25,7 @@ echo "{\"micro\": $micro, \"short\": $short, \"long\": $long}"
 """
 
 
-def run(shown):
+def run(size, shown):
     with Room() as room:
         socket = room.folder / "vm.sock"
         broker = room.start(TOOLS / "vdmabufd", "--vm", f"bench={socket}")
@@ -34,17 +35,18 @@ def run(shown):
         share = room.folder / "share"
         share.mkdir()
         micro = RELEASE / "tests/bench/guest_micro_bench" if shown else "-"
+        frames = FRAMES[size]
         boot = subprocess.run(
             [REPO / "scripts/guest/boot.sh", "--vmm", "uml", "--mem", "768", "--vhost-user", socket, "--share", share,
              "--timeout", "120", "--", "bash", "-c", IN_GUEST, TOOLS / "vdmabuf-run", micro, str(WARM_UP),
-             str(WARM_UP + FRAMES)],
+             str(WARM_UP + frames), *size.split("x")],
             env=room.environment, capture_output=True, text=True, check=False)
         log = share / "guest-output.log"
         if boot.returncode != 0:
             raise RuntimeError(f"the guest failed ({boot.returncode}): {boot.stderr[-800:]}"
                                f"{log.read_text()[-800:] if log.exists() else ''}")
         seen = json.loads(log.read_text().strip().splitlines()[-1])
-        return FRAMES / (seen["long"] - seen["short"]) * 1e6, seen["micro"]
+        return frames / (seen["long"] - seen["short"]) * 1e6, seen["micro"]
 
 
 def run_many(count, seconds):
@@ -81,17 +83,20 @@ def run_many(count, seconds):
 
 
 def measure(rounds, quick):
-    shown, alone, ratios, micro = [], [], [], []
-    for _ in range(2 if quick else rounds + 2):
-        fps, steps = run(True)
-        shown.append(fps)
-        micro.append(steps)
-        alone.append(run(False)[0])
-        ratios.append(shown[-1] / alone[-1])
-    say("vkcube in a guest, shown over not shown: " + ", ".join(f"{ratio:.3f}" for ratio in ratios))
+    results, micro = {}, []
+    for size in FRAMES:
+        shown, alone, ratios = [], [], []
+        for _ in range(2 if quick else rounds + 2):
+            fps, steps = run(size, True)
+            shown.append(fps)
+            micro.append(steps)
+            alone.append(run(size, False)[0])
+            ratios.append(shown[-1] / alone[-1])
+        say(f"vkcube {size} in a guest, shown over not shown: " + ", ".join(f"{ratio:.3f}" for ratio in ratios))
+        results[size] = {"shown_fps": merged(shown), "alone_fps": merged(alone), "ratio": merged(ratios)}
     guests = []
     for count in (1, 2) if quick else (1, 2, 4):
         guests.append({"n": count, **merged([run_many(count, 2) for _ in range(1 if quick else 3)])})
     say("broker's CPU time a frame: " + ", ".join(
         f"{p['n']} guests {p['broker_cpu_us_per_frame']['median']:.1f} us" for p in guests))
-    return {"guests": guests, "shown_fps": merged(shown), "alone_fps": merged(alone), "ratio": merged(ratios), "micro_us": merged(micro)}
+    return {"vkcube": results, "guests": guests, "micro_us": merged(micro)}

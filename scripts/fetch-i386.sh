@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A 32-bit Vulkan loader, software driver and vkcube, unpacked (not installed:
+# 32-bit Vulkan and EGL with software drivers, vkcube and es2gears, unpacked (not installed:
 # dpkg's architectures stay as they are) under build/i386-root; prints the path of
 # a program that runs others with them:
 #   build/i386-root/run vkcube --c 60
@@ -21,7 +21,7 @@ case ${1:-} in
 esac
 ROOT=$BUILD/i386-root
 SUITE=bookworm/i386
-PACKAGES=(libvulkan1 mesa-vulkan-drivers vulkan-tools libstdc++6)
+PACKAGES=(libvulkan1 mesa-vulkan-drivers vulkan-tools libegl1 libgles2 mesa-utils-bin libstdc++6)
 
 unpack() {
   local part=$ROOT.part list deb
@@ -35,11 +35,14 @@ unpack() {
   mkdir -p "$part/usr/lib"
   ln -s usr/lib "$part/lib" # where a package still ships /lib
   for deb in "${debs[@]}"; do
-    # Of the programs only vkcube: others are the system's.
+    # Of the programs only these: others are the system's.
     dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$part" \
       --exclude=./etc --exclude=./var --exclude=./bin --exclude=./sbin --exclude=./usr/bin --exclude=./usr/sbin \
       --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale --exclude=./usr/share/lintian
     [[ $deb != */vulkan-tools_* ]] || dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$part" ./usr/bin/vkcube
+    # Debian has the program under the name of its architecture.
+    [[ $deb != */mesa-utils-bin_* ]] || dpkg-deb --fsys-tarfile "$deb" |
+      tar -x -C "$part" --wildcards './usr/bin/es2gears_x11*'
   done
   write_overlay_runner "$part/run"
   "$part/run" true || die "cannot lay a file system over /usr here; run as root"
@@ -50,5 +53,5 @@ unpack() {
 
 need_commands unshare
 lock i386-root
-[[ -x $ROOT/run ]] || unpack
+[[ -x $ROOT/run && -n $(compgen -G "$ROOT/usr/bin/es2gears_x11*") ]] || unpack
 echo "$ROOT/run"

@@ -37,13 +37,9 @@ struct Options {
     bool y_flip = false;
     bool follow = false;
     bool plain = false;
-<<<<<<< HEAD
     bool times = false;  // prints when each frame was shown
-    bool once = false;   // one frame, then wait for the end
-=======
     bool no_input = false;
     bool once = false;  // one frame, then wait for the end
->>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
 };
 
 class Listener final : public producer::StreamListener {
@@ -196,14 +192,7 @@ int run(const Options& options) {
     }
     auto connection = producer::Connection::open(endpoint, "pattern_app");
     if (!connection) return fail(connection.error());
-<<<<<<< HEAD
     Listener listener(options.times);
-    auto stream =
-        (*connection)
-            ->create_stream({options.title, "org.example.pattern", options.width, options.height},
-                            &listener);
-=======
-    Listener listener;
     auto stream = (*connection)
                       ->create_stream({options.title,
                                        "org.example.pattern",
@@ -212,7 +201,6 @@ int run(const Options& options) {
                                        {},
                                        !options.no_input},
                                       &listener);
->>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
     if (!stream) return fail(stream.error());
     Swapchain chain;
     auto made = make_swapchain(**connection, **stream, options, listener, options.width,
@@ -271,11 +259,8 @@ int main(int argc, char** argv) {
     app.add_flag("--y-flip", options.y_flip);
     app.add_flag("--follow", options.follow);
     app.add_flag("--plain", options.plain);
-<<<<<<< HEAD
     app.add_flag("--times", options.times);
-=======
     app.add_flag("--no-input", options.no_input);
->>>>>>> d2a92a2 (viewer, layer, egl: keys, pointer, wheel and touch reach the app's X11 window)
     app.add_flag("--once", options.once);
     CLI11_PARSE(app, argc, argv);
     return run(options);

@@ -65,6 +65,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         ->type_name("MODE");
     app.add_flag("--fullscreen", settings.fullscreen, "Open windows full-screen");
     app.add_flag("--on-top", settings.on_top, "Keep windows above all others");
+    app.add_flag("--hud", settings.hud, "Say in each window how fast frames come, and how");
     app.add_option("--pictures", settings.pictures,
                    "Directory for the pictures that the screenshot key takes [.]")
         ->type_name("DIR");
@@ -83,7 +84,8 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_flag("--quiet,-q", quiet, "Say only what went wrong");
     vdmabuf::tools::add_config_file(app, "vdmabuf-viewer");
     app.footer(
-        "Keys: F11 full screen; right Ctrl and S: scale mode, T: always on top, P: picture,\n"
+        "Keys: F11 full screen; right Ctrl and S: scale mode, H: HUD, T: always on top, P: "
+        "picture,\n"
         "G: keyboard and pointer belong to the window, for games, and back.\n"
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"

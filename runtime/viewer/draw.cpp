@@ -89,7 +89,7 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
 }
 
 void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                     VkExtent2D extent, VkFormat format, Scale scale) const {
+                     VkExtent2D extent, VkFormat format, Scale scale, Then then) const {
     frame.acquire(commands);
     gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_UNDEFINED,
                        VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
@@ -108,6 +108,14 @@ void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& fr
                                VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
     }
     frame.give_back(commands);
+    if (then == Then::draw_on) {
+        gpu::image_barrier(
+            commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+            VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, kTransfer, kWrite,
+            VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
+            VK_ACCESS_COLOR_ATTACHMENT_READ_BIT | VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT);
+        return;
+    }
     gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
                        VK_IMAGE_LAYOUT_PRESENT_SRC_KHR, kTransfer, kWrite,
                        VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 0);

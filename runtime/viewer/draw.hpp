@@ -22,10 +22,13 @@ class Painter {
     // Before a submission: what record() needs for this frame and target. May allocate.
     Status prepare(const consumer::ImportedImage& frame, VkExtent2D target, VkFormat format);
 
-    // From a target whose contents do not matter to one that is ready for presentation. The
-    // submission waits for the target in the transfer stage.
+    // What becomes of the target after the picture is in it.
+    enum class Then { present, draw_on };  // ready for presentation; as a colour attachment
+
+    // From a target whose contents do not matter. The submission waits for the target in the
+    // transfer stage.
     void record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                VkExtent2D extent, VkFormat format, Scale scale) const;
+                VkExtent2D extent, VkFormat format, Scale scale, Then then) const;
 
   private:
     struct Between {

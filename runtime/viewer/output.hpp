@@ -10,6 +10,7 @@
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/imported_image.hpp"
+#include "runtime/viewer/frame_history.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -18,6 +19,8 @@ struct Shown {
     std::uint64_t serial = 0;
     std::uint64_t time_ns = 0;           // CLOCK_MONOTONIC
     std::uint64_t refresh_ns = 0;        // 0: not known
+    std::uint64_t imported_ns = 0;       // CPU's part of importing done; 0: not known
+    std::uint64_t drawn_ns = 0;          // read by the GPU; likewise
     std::uint64_t cpu_copied_bytes = 0;  // pixels copied by this process for the frame
     bool ok = true;                      // false: given up
 };
@@ -52,6 +55,7 @@ struct OutputInfo {
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
     bool takes_input = false;
+    std::shared_ptr<FrameHistory> history{};  // for outputs that tell of it; may be null
 };
 
 class OutputFactory {

@@ -8,9 +8,17 @@
 #include "runtime/consumer/writers_semaphore.hpp"
 
 namespace vdmabuf::viewer {
+namespace {
 
-Presenter::Presenter(std::shared_ptr<gpu::Device> device, ShownHandler shown)
+// After so long without a frame the HUD says that the picture is still.
+constexpr std::chrono::milliseconds kHudPause{1100};
+
+}  // namespace
+
+Presenter::Presenter(std::shared_ptr<gpu::Device> device, std::shared_ptr<FrameHistory> history,
+                     ShownHandler shown)
     : device_(std::move(device)),
+      history_(std::move(history)),
       shown_(std::move(shown)),
       painter_(device_),
       thread_([this] { run(); }) {}
@@ -68,16 +76,36 @@ void Presenter::set_scale(Scale scale) {
     changed_.notify_all();
 }
 
+void Presenter::set_hud(bool on) {
+    if (!history_) return;
+    history_->watch(on);
+    const std::lock_guard lock(mutex_);
+    hud_wanted_ = on;
+    redraw_ = true;
+    changed_.notify_all();
+}
+
+void Presenter::wait_for_work(std::unique_lock<std::mutex>& lock) {
+    const auto work = [this] { return stop_ || (started_ && (next_ || redraw_)); };
+    if (!hud_stale_) return changed_.wait(lock, work);
+    // A HUD that says so of frames that come no more, once: then it sleeps as well.
+    if (changed_.wait_for(lock, kHudPause, work)) return;
+    hud_stale_ = false;
+    redraw_ = started_ && hud_wanted_;
+    changed_.wait(lock, work);
+}
+
 void Presenter::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return stop_ || (started_ && (next_ || redraw_)); });
+        wait_for_work(lock);
         if (stop_) break;
         draw_next(lock);
     }
     lock.unlock();
     // On the thread that used them, and before the window goes.
     commands_.reset();
+    hud_.reset();
     swapchain_.reset();
 }
 
@@ -88,6 +116,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     const bool anew = std::exchange(new_extent_, false);
     const VkExtent2D extent = extent_;
     const Scale scale = scale_;
+    const bool hud = hud_wanted_;
     const VkSurfaceKHR surface = surface_;
     lock.unlock();
 
@@ -95,6 +124,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     if (frame) {
         shown.serial = frame->serial;
         shown.cpu_copied_bytes = frame->image->prepare();
+        shown.imported_ns = now_ns();
     }
     const bool is_new = frame.has_value();
     const consumer::ImportedImage* image = nullptr;
@@ -106,7 +136,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     Drawn drawn = Drawn::no;
     if (surface != VK_NULL_HANDLE && image) {
         if (!swapchain_) swapchain_.emplace(device_, surface);
-        auto tried = draw(*image, extent, anew, scale);
+        auto tried = draw(*image, extent, anew, scale, hud);
         if (!tried && !broken_) LOG_ERROR("cannot draw: %s", tried.error().text.c_str());
         broken_ = !tried;
         if (tried) drawn = *tried;
@@ -115,6 +145,8 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     // The one before is not read by the GPU any more: draw() has waited.
     if (is_new) newest_ = std::move(frame);
     const std::uint64_t handed = now_ns();
+    shown.drawn_ns = handed;
+    hud_stale_ = hud && (is_new || hud_stale_);
 
     lock.lock();
     if (drawn == Drawn::later) redraw_ = true;
@@ -131,14 +163,30 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     lock.lock();
 }
 
+// False: there is none, and that was said.
+bool Presenter::prepare_hud(VkFormat format) {
+    if (hud_ && hud_->format() == format) return true;
+    if (hud_broken_) return false;
+    hud_.reset();  // the GPU does not read it: each drawing is waited for
+    auto made = Hud::create(device_, format);
+    if (!made) {
+        hud_broken_ = true;
+        LOG_WARNING("%s", made.error().text.c_str());
+        return false;
+    }
+    hud_ = std::move(*made);
+    return true;
+}
+
 Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, VkExtent2D extent,
-                                         bool anew, Scale scale) {
+                                         bool anew, Scale scale, bool hud) {
     if (!commands_) {
         auto commands = gpu::Commands::create(device_);
         if (!commands) return commands.error();
         commands_.emplace(std::move(*commands));
     }
     if (anew) swapchain_->invalidate();
+    swapchain_->set_drawn_on(hud);
     auto target = swapchain_->acquire(extent, image.layout().format->vulkan);
     if (!target) return target.error();
     if (target->image == VK_NULL_HANDLE) return target->busy ? Drawn::later : Drawn::no;
@@ -152,12 +200,20 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     if (!writers) return failed(writers.error());
     auto commands = commands_->begin();
     if (!commands) return failed(commands.error());
-    painter_.record(*commands, image, target->image, target->extent, target->format, scale);
+    const bool with_hud = hud && prepare_hud(target->format);
+    painter_.record(*commands, image, target->image, target->extent, target->format, scale,
+                    with_hud ? Painter::Then::draw_on : Painter::Then::present);
+    if (with_hud) {
+        auto recorded = hud_->record(*commands, {target->image, target->extent}, history_->newest(),
+                                     image.layout());
+        if (!recorded) return failed(recorded.error());
+    }
     auto sent = commands_->submit({target->acquired, writers->get()}, target->drawn);
     if (!sent) return failed(sent.error());
     auto presented = swapchain_->present(*target);
     auto waited = commands_->wait();
     if (!waited) return failed(waited.error());
+    if (with_hud) hud_->drawn();
     if (!presented) return presented.error();
     return Drawn::yes;
 }

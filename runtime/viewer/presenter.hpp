@@ -13,6 +13,8 @@
 #include "runtime/consumer/gpu/device.hpp"
 #include "runtime/consumer/imported_image.hpp"
 #include "runtime/viewer/draw.hpp"
+#include "runtime/viewer/frame_history.hpp"
+#include "runtime/viewer/hud.hpp"
 #include "runtime/viewer/output.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
 #include "runtime/viewer/swapchain.hpp"
@@ -25,7 +27,9 @@ class Presenter {
   public:
     using ShownHandler = std::function<void(const Shown&)>;  // on the presenter's thread
 
-    Presenter(std::shared_ptr<gpu::Device> device, ShownHandler shown);
+    // `history`: what a HUD tells of; null: it never gets one.
+    Presenter(std::shared_ptr<gpu::Device> device, std::shared_ptr<FrameHistory> history,
+              ShownHandler shown);
     // Ends the thread; waits for the GPU's last submission.
     ~Presenter();
     Presenter(const Presenter&) = delete;
@@ -40,6 +44,7 @@ class Presenter {
     void resized(VkExtent2D extent);
     void redraw();
     void set_scale(Scale scale);  // and draws anew
+    void set_hud(bool on);        // likewise
 
   private:
     struct Frame {
@@ -51,9 +56,12 @@ class Presenter {
     void run();
     void draw_next(std::unique_lock<std::mutex>& lock);
     Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew,
-                       Scale scale);
+                       Scale scale, bool hud);
+    bool prepare_hud(VkFormat format);
+    void wait_for_work(std::unique_lock<std::mutex>& lock);
 
     std::shared_ptr<gpu::Device> device_;
+    const std::shared_ptr<FrameHistory> history_;
     ShownHandler shown_;
 
     std::mutex mutex_;
@@ -65,6 +73,7 @@ class Presenter {
     VkSurfaceKHR surface_ = VK_NULL_HANDLE;
     VkExtent2D extent_{};
     Scale scale_ = Scale::fit;
+    bool hud_wanted_ = false;
     std::optional<Frame> next_;
     std::optional<RefreshPacer> pacer_;
 
@@ -73,7 +82,10 @@ class Presenter {
     std::optional<Swapchain> swapchain_;
     std::optional<gpu::Commands> commands_;
     Painter painter_;
-    bool broken_ = false;  // the last drawing failed, and that was said
+    std::unique_ptr<Hud> hud_;  // made by the first frame that it is wanted on
+    bool hud_broken_ = false;
+    bool hud_stale_ = false;  // tells of frames that were a second ago
+    bool broken_ = false;     // the last drawing failed, and that was said
 
     std::thread thread_;  // last: started when all else is there
 };

@@ -7,6 +7,7 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/common/strategy_name.hpp"
 #include "runtime/viewer/report.hpp"
 
 namespace vdmabuf::viewer {
@@ -139,6 +140,7 @@ void Session::stream_added(const consumer::StreamAdded& message) {
                                 std::uint32_t height) {
                 if (view->stream != 0) client_->input(view->stream, events, width, height);
             });
+        view->info.history = std::make_shared<FrameHistory>();
         LOG_INFO("stream %llu: %s%s%s (process %u), %ux%u",
                  static_cast<unsigned long long>(message.stream), view->record->vm.c_str(),
                  view->record->vm.empty() ? "" : "/", view->record->app.c_str(), message.pid,
@@ -293,6 +295,15 @@ void Session::show(View& view, const consumer::Frame& message) {
         view.output = std::move(*output);
     }
     view.given = FrameName{message.image, message.serial};
+    if (view.info.history->is_watched()) {
+        view.sample = {};
+        view.sample.time(Stage::called) = message.called_ns;
+        view.sample.time(Stage::gpu_done) = message.gpu_done_ns;
+        view.sample.time(Stage::sent) = message.sent_ns;
+        view.sample.time(Stage::received) = last_frame_ns_;
+        view.sample.presented_count = message.presented_count;
+        view.sample.copied_bytes = message.cpu_copied_bytes;
+    }
     view.output->show(image, message.serial);
 }
 
@@ -315,6 +326,7 @@ OutputEvents Session::events_of(View& view) {
 void Session::on_shown(View& view, const Shown& shown) {
     if (!view.given || view.given->serial != shown.serial) return;  // of a broker that has gone
     client_->presented(view.stream, shown.serial, shown.time_ns, shown.refresh_ns, shown.ok);
+    keep_sample(view, shown);
     const std::optional<FrameName> before = view.shown;
     view.shown = view.given;
     view.given.reset();
@@ -337,6 +349,22 @@ void Session::on_shown(View& view, const Shown& shown) {
     if (settings_.frames != 0 && view.record->frames_received >= settings_.frames) {
         finish(Exit::ok);
     }
+}
+
+void Session::keep_sample(View& view, const Shown& shown) {
+    if (!shown.ok) ++view.frames_failed;
+    // Watched since it was given to the output only: no times of it are known.
+    if (!view.info.history->is_watched() || view.sample.time(Stage::received) == 0) return;
+    view.sample.time(Stage::imported) = shown.imported_ns;
+    view.sample.time(Stage::drawn) = shown.drawn_ns;
+    view.sample.time(Stage::shown) = shown.time_ns;
+    view.sample.copied_bytes += shown.cpu_copied_bytes;
+    const StreamRecord& record = *view.record;
+    view.info.history->add(
+        view.sample, {record.vm, record.app, consumer::to_string(record.path), record.import_reason,
+                      record.strategy == 0 ? "" : strategy_name(record.strategy),
+                      record.frames_received, record.frames_skipped, view.frames_failed});
+    view.sample = {};
 }
 
 void Session::close_wanted(View& view) {

@@ -13,6 +13,7 @@
 #include "runtime/common/event_loop.hpp"
 #include "runtime/consumer/client.hpp"
 #include "runtime/consumer/import.hpp"
+#include "runtime/viewer/frame_history.hpp"
 #include "runtime/viewer/input_sender.hpp"
 #include "runtime/viewer/output.hpp"
 #include "runtime/viewer/settings.hpp"
@@ -64,12 +65,14 @@ class Session final : public consumer::ClientListener {
         std::map<std::uint64_t, Held> images;
         std::optional<consumer::Frame> waiting;  // for its image, which is on its way again
         std::optional<FrameName> given;          // to the output, not shown yet
+        FrameSample sample;                      // of `given`, while the history is watched
         std::optional<FrameName> shown;          // newest one; ours until the next is shown
         std::shared_ptr<consumer::ImportedImage> newest;  // of `shown`, also without a broker
         std::uint64_t newest_serial = 0;
         std::uint64_t copied_bytes = 0;  // since ATTACH
         std::uint64_t frames_received = 0;
         std::uint64_t frames_shown = 0;
+        std::uint64_t frames_failed = 0;  // over the window's life
         bool statistics_due = false;      // changed since the broker was told
         EventLoop::TimerId farewell = 0;  // while the broker is away
         bool close_asked = false;
@@ -94,6 +97,7 @@ class Session final : public consumer::ClientListener {
     StreamRecord& record_of(const consumer::StreamAdded& message);
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);
+    void keep_sample(View& view, const Shown& shown);
     void show(View& view, const consumer::Frame& message);
     void give_up(const consumer::Frame& message);
     void ask_again(Held& held, std::uint64_t stream, std::uint64_t image, const std::string& why);

@@ -38,6 +38,7 @@ struct Settings {
     Scale scale = Scale::fit;
     bool fullscreen = false;
     bool on_top = false;
+    bool hud = false;
     bool input = true;           // keys and pointer go to the apps
     std::string pictures = ".";  // directory for those that the key takes
 

@@ -93,6 +93,7 @@ Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
     info.imageExtent = extent;
     info.imageArrayLayers = 1;
     info.imageUsage = VK_IMAGE_USAGE_TRANSFER_DST_BIT;
+    if (drawn_on_) info.imageUsage |= VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;  // all surfaces can
     info.imageSharingMode = VK_SHARING_MODE_EXCLUSIVE;
     info.preTransform = can.currentTransform;
     info.compositeAlpha = choose_alpha(can.supportedCompositeAlpha);

@@ -39,6 +39,11 @@ class Swapchain {
     Status present(const Target& target);
     // After an error between acquire() and present(), or when the window has changed.
     void invalidate() { stale_ = true; }
+    // Whether images are drawn to by a pipeline as well, not by transfers alone.
+    void set_drawn_on(bool drawn_on) {
+        stale_ = stale_ || drawn_on != drawn_on_;
+        drawn_on_ = drawn_on;
+    }
 
   private:
     Result<bool> create(VkExtent2D wanted, VkFormat preferred);
@@ -53,6 +58,7 @@ class Swapchain {
     gpu::Semaphore acquired_;
     std::vector<gpu::Semaphore> drawn_;  // one an image: a present may still wait for its own
     bool stale_ = true;
+    bool drawn_on_ = false;
 };
 
 }  // namespace vdmabuf::viewer

@@ -40,15 +40,19 @@ class LoopEvents {
 class SharedWindow final : public WindowListener {
   public:
     SharedWindow(EventLoop& loop, OutputEvents events, std::shared_ptr<gpu::Device> device,
-                 std::optional<std::uint64_t> refresh_ns, Scale scale, bool takes_input)
+                 std::shared_ptr<FrameHistory> history, std::optional<std::uint64_t> refresh_ns,
+                 const Settings& settings, bool takes_input)
         : events_(loop, std::move(events)),
           wanted_refresh_ns_(refresh_ns),
           takes_input_(takes_input),
-          scale_(scale) {
-        presenter_ = std::make_unique<Presenter>(std::move(device), [this](const Shown& shown) {
-            events_.post([shown](OutputEvents& to) { to.shown(shown); });
-        });
-        presenter_->set_scale(scale);
+          scale_(settings.scale),
+          hud_(settings.hud) {
+        presenter_ = std::make_unique<Presenter>(
+            std::move(device), std::move(history), [this](const Shown& shown) {
+                events_.post([shown](OutputEvents& to) { to.shown(shown); });
+            });
+        presenter_->set_scale(scale_);
+        if (hud_) presenter_->set_hud(true);
     }
 
     // ---- the main thread
@@ -105,6 +109,11 @@ class SharedWindow final : public WindowListener {
             to.input(mapped.events, mapped.width, mapped.height);
         });
     }
+    void toggle_hud() override {
+        const std::lock_guard lock(mutex_);
+        hud_ = !hud_;
+        if (presenter_) presenter_->set_hud(hud_);
+    }
     void picture_wanted() override {
         events_.post([](OutputEvents& to) { to.picture_wanted(); });
     }
@@ -149,6 +158,7 @@ class SharedWindow final : public WindowListener {
     std::uint64_t refresh_ns_ = 0;
     bool occluded_ = false;
     Scale scale_;
+    bool hud_;
     std::unique_ptr<Presenter> presenter_;  // null: the output has ended
 };
 
@@ -192,8 +202,8 @@ class WindowOutput final : public Output {
 }  // namespace
 
 Result<std::unique_ptr<Output>> WindowOutputs::make(const OutputInfo& info, OutputEvents events) {
-    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, refresh_ns_,
-                                                 settings_.scale, info.takes_input);
+    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, info.history,
+                                                 refresh_ns_, settings_, info.takes_input);
     return std::unique_ptr<Output>(
         std::make_unique<WindowOutput>(windows_, info, settings_, std::move(shared)));
 }

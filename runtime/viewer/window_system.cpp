@@ -195,6 +195,9 @@ bool WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifier
             SDL_SetWindowAlwaysOnTop(window.window,
                                      flags & SDL_WINDOW_ALWAYS_ON_TOP ? SDL_FALSE : SDL_TRUE);
             return true;
+        case SDLK_h:
+            window.listener->toggle_hud();
+            return true;
         case SDLK_p:
             window.listener->picture_wanted();
             return true;

@@ -34,6 +34,7 @@ class WindowListener {
     virtual void occluded(bool is_occluded) = 0;
     virtual void close_clicked() = 0;
     virtual void next_scale() = 0;
+    virtual void toggle_hud() = 0;
     virtual void picture_wanted() = 0;
     // Coordinates are in 1/256 pixels of the window.
     virtual void input(std::span<const input::Event> events) = 0;

@@ -42,6 +42,10 @@ class Owned {
 };
 
 using Memory = Owned<VkDevice, VkDeviceMemory, vkFreeMemory>;
+using ImageView = Owned<VkDevice, VkImageView, vkDestroyImageView>;
+using RenderPass = Owned<VkDevice, VkRenderPass, vkDestroyRenderPass>;
+using Framebuffer = Owned<VkDevice, VkFramebuffer, vkDestroyFramebuffer>;
+using DescriptorPool = Owned<VkDevice, VkDescriptorPool, vkDestroyDescriptorPool>;
 using Image = Owned<VkDevice, VkImage, vkDestroyImage>;
 using Buffer = Owned<VkDevice, VkBuffer, vkDestroyBuffer>;
 using CommandPool = Owned<VkDevice, VkCommandPool, vkDestroyCommandPool>;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "runtime/viewer/fit.hpp"
+#include "runtime/viewer/frame_history.hpp"
+#include "runtime/viewer/hud_figures.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
 #include "runtime/viewer/size_wishes.hpp"
 #include "runtime/viewer/stream_record.hpp"
@@ -52,6 +54,71 @@ TEST(Place, PixelByPixel) {
     const auto middle = one_to_one(Gravity::centre, Gravity::centre);
     EXPECT_EQ(middle.from, (Box{20, 0, 60, 50}));
     EXPECT_EQ(middle.to, (Box{0, 20, 60, 50}));
+}
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+// 50 frames a second, of which we get every second one, 9 ms after the call.
+std::vector<FrameSample> steady_samples(std::size_t count) {
+    std::vector<FrameSample> samples;
+    for (std::size_t i = 0; i < count; ++i) {
+        FrameSample sample;
+        const std::uint64_t called = (1000 + i * 40) * kMs;
+        sample.at = {called,           called + 2 * kMs, called + 3 * kMs, called + 3 * kMs,
+                     called + 4 * kMs, called + 6 * kMs, called + 9 * kMs};
+        sample.presented_count = 10 + 2 * i;
+        sample.copied_bytes = 512;
+        samples.push_back(sample);
+    }
+    return samples;
+}
+
+TEST(HudFigures, RatesAndStages) {
+    const auto samples = steady_samples(100);
+    const HudFigures figures = hud_figures(samples, samples.back().time(Stage::shown) + kMs);
+    EXPECT_FALSE(figures.still);
+    EXPECT_NEAR(figures.app_fps, 50, 0.01);
+    EXPECT_NEAR(figures.shown_fps, 25, 0.01);
+    EXPECT_NEAR(figures.frame_time, 20, 0.01);
+    EXPECT_EQ(figures.frame_times.size(), 99U);
+    EXPECT_NEAR(figures.total, 9, 1e-9);
+    const std::array<double, kStages> expected{0, 2, 1, 0, 1, 2, 3};
+    for (std::size_t s = 0; s < kStages; ++s) EXPECT_NEAR(figures.stages[s], expected[s], 1e-9);
+    EXPECT_EQ(figures.copied_bytes, 512);
+}
+
+TEST(HudFigures, TimesThatAreNotKnownAndClocksThatDiffer) {
+    auto samples = steady_samples(3);
+    for (FrameSample& sample : samples) {
+        sample.time(Stage::gpu_done) = 0;
+        sample.time(Stage::sent) = sample.time(Stage::called) - kMs;  // a guest's clock
+    }
+    samples[1].presented_count = 1;  // a new broker
+    const HudFigures figures = hud_figures(samples, samples.back().time(Stage::shown));
+    EXPECT_FALSE(figures.known[static_cast<std::size_t>(Stage::gpu_done)]);
+    EXPECT_EQ(figures.stages[static_cast<std::size_t>(Stage::sent)], 0);
+    EXPECT_NEAR(figures.stages[static_cast<std::size_t>(Stage::received)], 3, 1e-9);
+    EXPECT_NEAR(figures.total, 9, 1e-9);
+    EXPECT_NEAR(figures.frame_times[0], 40, 1e-3);
+}
+
+TEST(HudFigures, NothingAndLongAgo) {
+    EXPECT_TRUE(hud_figures({}, 1).still);
+    const auto samples = steady_samples(5);
+    EXPECT_TRUE(hud_figures(samples, samples.back().time(Stage::shown) + 1001 * kMs).still);
+}
+
+TEST(FrameHistory, KeepsTheNewest) {
+    FrameHistory history;
+    for (std::uint64_t i = 0; i < FrameHistory::kKept + 7; ++i) {
+        FrameSample sample;
+        sample.presented_count = i;
+        history.add(sample, {});
+    }
+    const auto newest = history.newest().samples;
+    ASSERT_EQ(newest.size(), FrameHistory::kKept);
+    EXPECT_EQ(newest.front().presented_count, 7U);
+    EXPECT_EQ(newest.back().presented_count, FrameHistory::kKept + 6);
 }
 
 TEST(RefreshPacer, LeavesADisplayAloneThatWaits) {

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "tests/runtime/viewer/harness.hpp"
 
 namespace vdmabuf::test {
@@ -118,6 +120,80 @@ TEST_F(Window, KeysChooseTheScaleAndTakePictures) {
     EXPECT_TRUE(wait_until(
         [&] { return wrong_pixels(read_png(scene_.path("pattern_app-1.png")), 1) == 0; }));
     EXPECT_EQ(xdotool("search --class org.example.pattern"), 0);
+    end(*viewer);
+}
+
+// What the HUD's panel makes of a pixel.
+bool is_under_panel(Rgb pixel, Rgb below) {
+    const auto near = [](int is, int was, int panel) {
+        return std::abs(is - (was * 79 + panel * 176) / 255) <= 3;
+    };
+    return near(pixel.r, below.r, 12) && near(pixel.g, below.g, 14) && near(pixel.b, below.b, 18);
+}
+
+// Its panel lets the picture through a little, and nothing else of the picture changes.
+TEST_F(Window, HudIsAPanelOverThePicture) {
+    auto viewer = scene_.viewer({"--hud"});
+    auto app = scene_.app({"--once", "--width", "640", "--height", "400", "--title", "hud"});
+    constexpr std::uint32_t kX = 13, kY = 100;  // between the panel's edge and its texts
+    const Rgb below = test_picture(kX, kY, 640, 400, 1);
+    Png png;
+    EXPECT_TRUE(wait_until([&] {
+        png = scene_.window("hud");
+        return png.width == 640 && is_under_panel(png.at(kX, kY), below);
+    }));
+    std::size_t lit = 0;
+    for (std::uint32_t y = 10; y < 240; ++y) {
+        for (std::uint32_t x = 10; x < 320; ++x) {
+            const Rgb pixel = png.at(x, y);
+            lit += pixel.r > 200 && pixel.g > 200 && pixel.b > 200;
+        }
+    }
+    EXPECT_GT(lit, 200U) << "texts";
+    std::size_t changed = 0;
+    for (std::uint32_t y = 0; y < 400; ++y) {
+        for (std::uint32_t x = 0; x < 640; ++x) {
+            const bool panel = x >= 10 && x < 335 && y >= 10 && y < 290;
+            if (!panel && png.at(x, y) != test_picture(x, y, 640, 400, 1)) ++changed;
+        }
+    }
+    EXPECT_EQ(changed, 0U);
+    const std::string key =
+        "search --name '^hud$' windowfocus --sync keydown Control_R key h keyup Control_R";
+    ASSERT_EQ(xdotool(key), 0);
+    EXPECT_TRUE(shows("hud", 640, 400, 1));
+    ASSERT_EQ(xdotool(key), 0);
+    EXPECT_TRUE(wait_until([&] { return is_under_panel(scene_.window("hud").at(kX, kY), below); }));
+    // It says once that the picture is still.
+    ::sleep(3);
+    const std::uint64_t viewers = viewer->sleeps();
+    ::sleep(3);
+    EXPECT_EQ(viewer->sleeps() - viewers, 0U);
+    end(*viewer);
+    EXPECT_EQ(wrong_pixels(scene_.shot(), 1), 0U) << "not in pictures that are taken";
+}
+
+// One by one, since there is no window manager here that keeps windows beside each other; then all
+// at once, for what validation says.
+TEST_F(Window, HudOfEveryWindowAndFormat) {
+    auto viewer = scene_.viewer({"--hud"});
+    const std::vector<std::vector<std::string>> looks = {
+        {"--fourcc", "XB24"}, {"--pitch", "1536"}, {"--resize-after", "5"}};
+    for (const auto& look : looks) {
+        std::vector<std::string> options = {"--hz", "30", "--title", "hud"};
+        options.insert(options.end(), look.begin(), look.end());
+        auto app = scene_.app(options);
+        const std::uint32_t width = look[0] == "--resize-after" ? 480 : 320;
+        EXPECT_TRUE(wait_until([&] {
+            const Png png = scene_.window("hud");
+            return png.width == width && is_under_panel(png.at(13, 100), {220, 40, 30});
+        })) << look[1];
+        app.reset();
+        EXPECT_TRUE(wait_until([&] { return scene_.window("hud").width == 0; }));
+    }
+    auto a = scene_.app({"--hz", "30", "--fourcc", "XB24"});
+    auto b = scene_.app({"--hz", "30", "--resize-after", "10"});
+    ::sleep(2);
     end(*viewer);
 }
 

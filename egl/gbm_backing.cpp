@@ -40,7 +40,10 @@ class GbmBacking final : public Backing {
 
     EGLSurface surface() const noexcept override { return surface_.egl(); }
     bool resize(window::Extent extent) noexcept override;
-    void drop_old() noexcept override { old_.reset(); }
+    void drop_old() noexcept override {
+        if (old_ && images_) images_->forget_buffers();
+        old_.reset();
+    }
     EGLint buffer_age() noexcept override {
         EGLint age = 0;
         const bool known = real().QuerySurface(display_, surface_.egl(), EGL_BUFFER_AGE_EXT, &age);

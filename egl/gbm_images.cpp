@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "egl/strategy.hpp"
 #include "runtime/common/drm_format.hpp"
 #include "runtime/common/log.hpp"
 
@@ -45,6 +46,13 @@ Status GbmImages::announce(Image& image, gbm_bo* bo) {
     if (auto status = stream_.set_image(slots->front(), info, *buffer, &listener_); !status) {
         stream_.remove_image(slots->front());
         return status;
+    }
+    if (drawn_by_cpu()) {
+        // Mesa maps what it draws into by the CPU for each frame, and faults every page in again,
+        // unless somebody has it mapped.
+        std::uint32_t stride = 0;
+        (void)gbm_.bo_map(bo, 0, 0, info.width, info.height, GBM_BO_TRANSFER_READ, &stride,
+                          &image.kept_map);
     }
     const std::lock_guard lock(mutex_);
     image.buffer = *std::move(buffer);
@@ -126,6 +134,14 @@ void GbmImages::give_back(gbm_surface* surface) noexcept {
             oldest->with_host = false;
         }
         return_released(surface);
+    }
+}
+
+void GbmImages::forget_buffers() noexcept {
+    for (Image& image : images_) {
+        if (image.kept_map) gbm_.bo_unmap(image.bo, image.kept_map);
+        image.kept_map = nullptr;
+        image.locked = false;
     }
 }
 

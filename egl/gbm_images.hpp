@@ -17,7 +17,10 @@ class GbmImages {
     GbmImages(const Gbm& gbm, producer::Connection& connection, producer::Stream& stream,
               producer::StreamListener& listener)
         : gbm_(gbm), connection_(connection), stream_(stream), listener_(listener) {}
-    ~GbmImages() { forget(); }
+    ~GbmImages() {
+        forget_buffers();
+        forget();
+    }
     GbmImages(const GbmImages&) = delete;
     GbmImages& operator=(const GbmImages&) = delete;
 
@@ -37,6 +40,8 @@ class GbmImages {
     // Gives the buffers that the host is done with back to the surface, waiting for one when the
     // app would have none to draw into.
     void give_back(gbm_surface* surface) noexcept;
+    // Their surface goes: buffers are not touched after that.
+    void forget_buffers() noexcept;
     // Takes all images back from the host.
     void forget() noexcept;
 
@@ -46,6 +51,7 @@ class GbmImages {
         std::shared_ptr<producer::Buffer> buffer;
         producer::ImageInfo info;
         std::uint32_t slot = 0;
+        void* kept_map = nullptr;
         bool locked = false;  // not the surface's
         bool with_host = false;
         std::uint64_t shown = 0;  // when, in frames

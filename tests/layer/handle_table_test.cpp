@@ -31,6 +31,29 @@ TEST(HandleTableTest, FindsWhatIsThere) {
     EXPECT_EQ(table.find(16), nullptr);
 }
 
+// Room that was reserved is there, whoever else has come meanwhile; given up, it is anybody's.
+TEST(HandleTableTest, ReservedEntries) {
+    HandleTable<int> table;
+    int value = 1;
+    {
+        ReservedEntry first(table);
+        ReservedEntry second(table);
+        ReservedEntry never(table);
+        for (std::uint64_t key = 8; key <= 8 * 100; key += 8) table.insert(key, &value);
+        first.take(8 * 101, &value);
+        second.take(8 * 102, &value);
+    }
+    for (std::uint64_t key = 8; key <= 8 * 102; key += 8) EXPECT_EQ(table.find(key), &value);
+    // For ever: nothing of it is left behind.
+    for (int i = 0; i < 100000; ++i) {
+        ReservedEntry entry(table);
+        if (i % 2) continue;
+        entry.take(8 * 200, &value);
+        EXPECT_EQ(table.erase(8 * 200), &value);
+    }
+    table.clear();
+}
+
 // VK_NULL_HANDLE (oldSwapchain of most apps) must not lead to an object that has gone.
 TEST(HandleTableTest, NoHandleIsNothing) {
     HandleTable<int> table;

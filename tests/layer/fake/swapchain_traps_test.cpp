@@ -385,6 +385,73 @@ TEST_F(SwapchainTraps, Trap22_AcquireDoesNotUseTheQueueBesideTheApp) {
     other.join();
 }
 
+// A thread that the driver keeps in a present holds up nobody who presents to another window, by
+// another queue: there is no lock that they share, down to the connection to the host.
+TEST_F(SwapchainTrapsWithHost, PresentsToOtherWindowsGoOnWhileOneIsHeldUp) {
+    App app;
+    ASSERT_EQ(app.created, VK_SUCCESS);
+    std::vector<const char*> names = {"VK_KHR_swapchain"};
+    const float priority = 1.0f;
+    VkDeviceQueueCreateInfo queue_info{VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO};
+    queue_info.queueCount = 1;
+    queue_info.pQueuePriorities = &priority;
+    VkDeviceCreateInfo device_info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
+    device_info.queueCreateInfoCount = 1;
+    device_info.pQueueCreateInfos = &queue_info;
+    device_info.enabledExtensionCount = 1;
+    device_info.ppEnabledExtensionNames = names.data();
+    VkDevice device = VK_NULL_HANDLE;
+    ASSERT_EQ(vkCreateDevice(app.physical, &device_info, nullptr, &device), VK_SUCCESS);
+    VkQueue queue = VK_NULL_HANDLE;
+    vkGetDeviceQueue(device, 0, 0, &queue);
+    auto info = swapchain_info(app.headless_surface(), 16, 16, 4);
+    info.presentMode = VK_PRESENT_MODE_MAILBOX_KHR;
+    VkSwapchainKHR other = VK_NULL_HANDLE;
+    ASSERT_EQ(vkCreateSwapchainKHR(device, &info, nullptr, &other), VK_SUCCESS);
+    info.surface = app.headless_surface();
+    Swap swap(app, info);
+    ASSERT_EQ(swap.created, VK_SUCCESS);
+    AppFence fence(app);
+    const auto acquire = [](VkDevice of, VkSwapchainKHR from, VkFence acquired) {
+        std::uint32_t index = 0;
+        EXPECT_EQ(vkAcquireNextImageKHR(of, from, UINT64_MAX, VK_NULL_HANDLE, acquired, &index),
+                  VK_SUCCESS);
+        EXPECT_EQ(vkWaitForFences(of, 1, &acquired, VK_TRUE, UINT64_MAX), VK_SUCCESS);
+        EXPECT_EQ(vkResetFences(of, 1, &acquired), VK_SUCCESS);
+        return index;
+    };
+    const auto present = [](VkQueue by, VkSwapchainKHR to, std::uint32_t index) {
+        VkPresentInfoKHR what{VK_STRUCTURE_TYPE_PRESENT_INFO_KHR};
+        what.swapchainCount = 1;
+        what.pSwapchains = &to;
+        what.pImageIndices = &index;
+        EXPECT_EQ(vkQueuePresentKHR(by, &what), VK_SUCCESS);
+    };
+    VkFence others = VK_NULL_HANDLE;
+    const VkFenceCreateInfo fence_info{VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    ASSERT_EQ(vkCreateFence(device, &fence_info, nullptr, &others), VK_SUCCESS);
+    const std::uint32_t index = acquire(app.device, swap.handle, fence.handle);
+    driver.forget_calls();
+    driver.delay("QueueSubmit", std::chrono::seconds(3));
+    std::atomic<bool> held{true};
+    std::thread slow([&] {
+        present(app.queue, swap.handle, index);
+        held.store(false);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // until it is in there
+    driver.delay("QueueSubmit", std::chrono::milliseconds(0));
+    for (int i = 0; i < 20; ++i) present(queue, other, acquire(device, other, others));
+    EXPECT_TRUE(held.load());
+    slow.join();
+    vkDeviceWaitIdle(device);
+    vkDestroyFence(device, others, nullptr);
+    vkDestroySwapchainKHR(device, other, nullptr);
+    vkDestroyDevice(device, nullptr);
+    // Nothing was drawn.
+    EXPECT_THAT(driver.errors(), ::testing::Each(::testing::HasSubstr("layout")));
+    driver.forget_errors();
+}
+
 // The driver follows every image's layout, and gives back what it had under it.
 TEST_F(SwapchainTrapsWithHost, Trap23_PresentedImagesKeepLayoutAndContents) {
     App app;

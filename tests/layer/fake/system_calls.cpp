@@ -20,7 +20,7 @@ namespace vdmabuf::fake {
 namespace {
 
 // Every system call of this thread from now on waits for whoever has the descriptor. No way back.
-int notify_all() {
+[[maybe_unused]] int notify_all() {
     sock_filter always[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF)};
     const sock_fprog program{1, always};
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;

@@ -31,6 +31,7 @@ unset DISPLAY WAYLAND_DISPLAY XAUTHORITY EGL_PLATFORM DISABLE_VDMABUF VDMABUF_GL
 setpriv --pdeathsig TERM "$BUILT/runtime/tools/vdmabufd" >"$OUT/vdmabufd.log" 2>&1 &
 PIDS+=($!)
 mkfifo "$RUN_DIR/display"
+# shellcheck disable=SC2016 # for that shell
 setpriv --pdeathsig TERM sh -c 'exec Xvfb -displayfd 3 -screen 0 1280x1024x24 -nolisten tcp -noreset 3>"$1"' sh \
   "$RUN_DIR/display" >"$OUT/xvfb.log" 2>&1 &
 PIDS+=($!)

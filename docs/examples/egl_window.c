@@ -2,14 +2,15 @@
 /*
  * egl_window [FRAMES [TURN]]: a window on the host without any window system, in
  * which a triangle turns by TURN degrees a frame (default 3; FRAMES 0: until
- * somebody closes the window). Prints what becomes of each frame. It takes the
- * size that the host's user wishes for.
+ * somebody closes the window). Prints what becomes of each frame, and where the
+ * last one lies. It takes the size that the host's user wishes for.
  *
  * vdmabuf-run --no-window-system egl_window
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <EGL/egl.h>
 #include <GLES2/gl2.h>
@@ -109,6 +110,23 @@ static int handle_events(EGLDisplay display, EGLSurface surface) {
     return 1;
 }
 
+/* Where the last frame lies: another program could be given the descriptor. */
+static void print_memory(EGLDisplay display, EGLSurface surface) {
+    const PFNEGLEXPORTFRAMEVDMABUFPROC export_frame =
+        (PFNEGLEXPORTFRAMEVDMABUFPROC)eglGetProcAddress("eglExportFrameVDMABUF");
+    EGLHostFrameVDMABUF frame;
+
+    if (!export_frame(display, surface, &frame)) {
+        printf("no dmabuf of the last frame: EGL error 0x%04x\n", (unsigned)eglGetError());
+        return;
+    }
+    printf("frame %llu is a dmabuf: %dx%d, format %.4s, modifier 0x%llx, pitch %d%s\n",
+           (unsigned long long)frame.serial, (int)frame.width, (int)frame.height,
+           (const char*)&frame.fourcc, (unsigned long long)frame.modifier, (int)frame.pitches[0],
+           frame.y_inverted ? ", lowest row first" : "");
+    close(frame.fd);
+}
+
 int main(int argc, char** argv) {
     const long frames = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     const float step = argc > 2 ? (float)strtod(argv[2], NULL) : 3.0f;
@@ -178,6 +196,7 @@ int main(int argc, char** argv) {
         if (degrees > 180) degrees -= 360;
     }
     handle_events(display, surface);
+    print_memory(display, surface);
     eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT);
     eglTerminate(display);
     return 0;

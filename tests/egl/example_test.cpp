@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // docs/examples/egl_window.c, as another program.
+#include <unistd.h>
+
 #include <set>
 #include <string>
 
@@ -48,6 +50,11 @@ TEST_F(EglBrokerTest, TheExampleDrawsATriangleUpright) {
         EXPECT_EQ(said.find(line, at + 1), std::string::npos) << line;
     }
     EXPECT_NE(said.find("shown at "), std::string::npos) << said;
+    const bool dmabufs = ::access("/dev/udmabuf", R_OK | W_OK) == 0;
+    EXPECT_NE(said.find(dmabufs ? "frame 60 is a dmabuf: 400x300, format X"
+                                : "no dmabuf of the last frame: EGL error 0x3003"),
+              std::string::npos)
+        << said;
 }
 
 TEST_F(EglBrokerTest, TheExampleTakesTheHostsSizeAndGoesWhenClosed) {

@@ -23,6 +23,8 @@ Machine: \(.machine.cpu), \(.machine.cores) cores, Linux \(.machine.kernel). Vul
 | glmark2-es2 `build` through the EGL library by \(.egl["1920x1080"].strategy) to a headless consumer, frames per second over native presentation to the same X server, at 1920x1080 | **\(.egl["1920x1080"].ratio | round2)**; \(.egl["1920x1080"].egl_fps) against \(.egl["1920x1080"].native_fps) frames/s | at least 0.95 |
 | the same at 3840x2160 | **\(.egl["3840x2160"].ratio | round2)**; \(.egl["3840x2160"].egl_fps) against \(.egl["3840x2160"].native_fps) frames/s | at least 0.95 |
 | time in vkQueuePresentKHR at 3840x2160 over that at 256x256 | **\(.present.ratio | round2)** (rounds: \(.present.ratios | map(round2 | tostring) | join(", "))); \(.present["3840x2160"].present_ns | us) against \(.present["256x256"].present_ns | us) | 0.9 to 1.1 |
+\(.calls | map("| vkAcquireNextImageKHR and vkQueuePresentKHR on \(.on) at \(.size), beyond the driver'\''s own submissions in them | **\(.beyond_us | round2) µs** (\(.ratio | round2) times those) | at most 15 µs |") | join("\n"))
+| a swapchain from each of \(.threads.count) threads over one from one thread: processor time that a frame costs its thread | **\(.threads.thread_time_ratio | round2)**; frames per second, through one broker and one consumer: \(.threads.throughput_ratio | round2) | no lock that they share |
 | sharing a 3840x2160 buffer and importing it on the other side | **\(.registration.median_us | round2) µs** (p90 \(.registration.p90_us | round2) µs) | under 2000 µs |
 | in a guest, from ALLOC of a 3840x2160 buffer until the host has imported it and answered its first frame, by \(.guest_registration.path) | **\(.guest_registration.contiguous.median_us | round2) µs** (p90 \(.guest_registration.contiguous.p90_us | round2) µs), of which ALLOC, which zeroes the pages, \(.guest_registration.contiguous.alloc_median_us | round2) µs; \(.guest_registration.contiguous.runs) runs | at most 3000 µs |
 | the same from memory in which no more than 64 KiB hang together (\(.guest_registration.fragmented.runs) runs), over the above | **\(.guest_registration.ratio | round2)** (\(.guest_registration.fragmented.median_us | round2) µs, ALLOC \(.guest_registration.fragmented.alloc_median_us | round2) µs) | at most 1.5 |
@@ -42,6 +44,12 @@ How they are measured:
   costs 5 to 50 µs in this virtual machine, as that happens to sleep, and hides everything else. vkAcquireNextImageKHR takes \(.present["3840x2160"].acquire_ns | us) and
   \(.present["256x256"].acquire_ns | us); an empty vkQueueSubmit of the app, for comparison, \(.present["3840x2160"].submit_ns | us)
   and \(.present["256x256"].submit_ns | us). A swapchain with images that are all with the host waits for one: that is pacing, not cost.
+- vkAcquireNextImageKHR and vkQueuePresentKHR: wall time of the calling thread for both, on one processor, less that of
+  the same submissions made by the program itself, frame by frame in turns; each present with an id, a
+  damaged rectangle, a mode and a present fence, MAILBOX. The consumer takes each frame at once. Weston and
+  Xvfb run beside it.
+- Threads: each has a device and a queue of its own, of one instance, and so one connection to the host; a
+  thread that waits for a lock of others would call the system for it.
 - Registration: from handing a buffer of ALLOC to the producer library until the consumer has imported it
   (mapping and vkAllocateMemory with the host pointer), over the Unix socket and the broker; the memory
   itself is allocated before.

@@ -76,6 +76,18 @@ for ((round = 1; round <= ROUNDS; round++)); do
     --rounds 20 --frames 100 256x256 3840x2160)")
 done
 present=$(list "${PRESENT[@]}")
+say "vkAcquireNextImageKHR and vkQueuePresentKHR beside the driver's own submissions"
+# First come, first served among the program's threads: a thread that is woken would interrupt the call
+# that wakes it, on the one processor.
+FAIR=()
+chrt -r 5 true 2>/dev/null && FAIR=(chrt -r 5)
+CALLS=() THREADS=()
+for ((round = 1; round <= ROUNDS; round++)); do
+  CALLS+=("$("${FAIR[@]}" taskset -c $(($(nproc) - 1)) "$TOOLS/vdmabuf-run" --no-window-system \
+    "$RELEASE/tests/bench/call_bench" --rounds 4 --frames 100 256x256 3840x2160)")
+  THREADS+=("$("$TOOLS/vdmabuf-run" --no-window-system "$RELEASE/tests/bench/threads_bench" --rounds 5 --frames 300)")
+done
+calls=$(list "${CALLS[@]}") threads=$(list "${THREADS[@]}")
 say "registration of a 4K buffer"
 registration=$("$RELEASE/tests/bench/registration_bench" --producer "$RUN_DIR/vdmabuf/producer.sock" \
   --consumer "$RUN_DIR/vdmabuf/consumer.sock" --rounds $((ROUNDS * 10)))
@@ -89,7 +101,7 @@ host_part=$("$RELEASE/tests/bench/import_bench" --rounds $((ROUNDS * 10)))
 host_part_uml=$(cat "$OUT/import/guest-output.log")
 
 jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATIVE[@]}")" \
-  --argjson layer "$(list "${LAYER[@]}")" --argjson present "$present" --argjson registration "$registration" \
+  --argjson layer "$(list "${LAYER[@]}")" --argjson present "$present" --argjson calls "$calls" --argjson threads "$threads" --argjson registration "$registration" \
   --argjson guest_registration "$guest_registration" --argjson host_part "$host_part" --argjson host_part_uml "$host_part_uml" \
   --argjson egl "$egl" \
   --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
@@ -106,6 +118,12 @@ jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATI
       | ($present | sort_by(.["256x256"].present_ns) | .[length / 2 | floor])
         + {ratio: ($ratios | sort | .[length / 2 | floor]), ratios: $ratios}
     ),
+    calls: ($calls | [(.[0] | keys[]) as $on | (.[0][$on] | keys[]) as $size
+      | {on: $on, size: $size, beyond_us: (map(.[$on][$size] | (.ours_ns - .driver_ns) / 1000) | sort | .[length / 2 | floor]),
+         ratio: (map(.[$on][$size] | .ours_ns / .driver_ns) | sort | .[length / 2 | floor])}]),
+    threads: ($threads | {count: .[0].threads,
+      throughput_ratio: (map(.throughput_ratio) | sort | .[length / 2 | floor]),
+      thread_time_ratio: (map(.thread_time_ratio) | sort | .[length / 2 | floor])}),
     registration: $registration, guest_registration: $guest_registration,
     host_part: {here: $host_part, uml: $host_part_uml}
   }' >"$OUT/claims.json"

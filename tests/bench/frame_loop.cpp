@@ -2,8 +2,10 @@
 #include "tests/bench/frame_loop.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "runtime/common/clock.hpp"
 
@@ -124,12 +126,19 @@ void FrameLoop::wait(std::initializer_list<VkFence> fences) {
     CHECK(vkResetFences(device_, count, fences.begin()));
 }
 
-std::uint64_t FrameLoop::frame() {
+std::uint64_t FrameLoop::frame(bool asks_again) {
     std::uint32_t index = 0;
-    const std::uint64_t before = now_ns();
-    CHECK(
-        vkAcquireNextImageKHR(device_, swapchain_, UINT64_MAX, acquired_, VK_NULL_HANDLE, &index));
-    const std::uint64_t acquired = now_ns();
+    std::uint64_t before = 0;
+    std::uint64_t acquired = 0;
+    for (;;) {
+        before = now_ns();
+        const VkResult result = vkAcquireNextImageKHR(
+            device_, swapchain_, asks_again ? 0 : UINT64_MAX, acquired_, VK_NULL_HANDLE, &index);
+        acquired = now_ns();
+        CHECK(result);
+        if (result != VK_NOT_READY) break;
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
     (void)submit(acquired_, rendered_, commands_[index], drawn_);
 
     ++id_;

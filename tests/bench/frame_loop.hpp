@@ -41,7 +41,8 @@ class FrameLoop {
 
     // vkAcquireNextImageKHR, a submission of the app, vkQueuePresentKHR with an id, a damaged
     // rectangle, a mode and a fence; the time of the first and the last. Waits for the GPU.
-    std::uint64_t frame();
+    // `asks_again`: while all images are with the host, which is pacing and no cost of the call.
+    std::uint64_t frame(bool asks_again);
     // What the driver has to do for that: the same submissions, of which one has a command buffer.
     // `acquire_submits`: without SYNC_FD a queue signals what the app waits for.
     std::uint64_t driver_alone(bool acquire_submits);

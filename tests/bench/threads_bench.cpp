@@ -83,7 +83,7 @@ Result run(std::vector<std::unique_ptr<Window>>& windows, std::size_t count, std
     for (std::size_t i = 0; i < count; ++i) {
         threads.emplace_back([&, i] {
             FrameLoop& loop = windows[i]->loop();
-            for (std::uint32_t frame = 0; frame < kWarmUp; ++frame) (void)loop.frame();
+            for (std::uint32_t frame = 0; frame < kWarmUp; ++frame) (void)loop.frame(false);
             if (++ready == count) {
                 start = now_ns();
                 ready.notify_all();
@@ -91,7 +91,7 @@ Result run(std::vector<std::unique_ptr<Window>>& windows, std::size_t count, std
             for (std::size_t seen = ready; seen < count; seen = ready) ready.wait(seen);
             const std::uint64_t before = thread_time_ns();
             for (std::uint32_t frame = 0; frame < frames; ++frame) {
-                results[i].call_ns.push_back(loop.frame());
+                results[i].call_ns.push_back(loop.frame(false));
             }
             results[i].thread_us = static_cast<double>(thread_time_ns() - before) / 1000.0 / frames;
         });

@@ -32,3 +32,11 @@ run gears-x11 es2gears_x11
 WAYLAND_DISPLAY=wayland run gears-wayland es2gears_wayland
 run glmark2-x11 glmark2-es2 -s 320x240 -b build:duration=600
 VDMABUF_STRATEGY=E run gears-x11-copied es2gears_x11
+example=$tools/../../docs/examples/egl_window
+run window "$example"
+# Of either strategy, the last frame's pages can be had as a dmabuf.
+for strategy in '' E; do
+  VDMABUF_STRATEGY=$strategy "$tools/vdmabuf-run" --gl egl --no-window-system "$example" 10 |
+    grep -q '^frame 10 is a dmabuf: 400x300, format [AX]R24, modifier 0x0, pitch [0-9]*' ||
+    { echo "no dmabuf of a frame by strategy '$strategy'"; exit 1; }
+done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # egl_test.sh --out DIR: programs of other people through the EGL library in a VM: es2gears under X11
 # and Weston, and glmark2-es2, drawn by llvmpipe into buffers of vgem that the driver shares
-# (dmabuf-export, nobody copies), and once read back. The viewer must get a picture of many colours,
+# (dmabuf-export, nobody copies), and once read back; and docs/examples/egl_window,
+# without a window system. The viewer must get a picture of many colours,
 # by that strategy and no other.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -13,7 +14,8 @@ FRAMES=5 COLOURS=100
 BIN=${VDMABUF_BUILD_DIR:-$BUILD/release}
 TOOLS=$BIN/runtime/tools
 # NAME STRATEGY COPIES
-WAYS=("gears-x11 dmabuf-export 0" "gears-wayland dmabuf-export 0" "glmark2-x11 dmabuf-export 0" "gears-x11-copied cpu-copy 1")
+WAYS=("gears-x11 dmabuf-export 0" "gears-wayland dmabuf-export 0" "glmark2-x11 dmabuf-export 0" "gears-x11-copied cpu-copy 1"
+  "window dmabuf-export 0")
 
 rm -rf "$OUT"
 mkdir -p "$OUT/guest"

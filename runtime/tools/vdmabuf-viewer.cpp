@@ -56,6 +56,8 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
                    "FFmpeg's encoder for it; ffv1 is lossless [libx264, or what there is]")
         ->needs(record)
         ->type_name("NAME");
+    app.add_flag("--pipewire", settings.pipewire,
+                 "Publish each stream as a video source of PipeWire (for OBS, browsers ...)");
     app.add_option("--scale", settings.scale,
                    "Pictures in windows of another size: fit, integer, stretch or 1:1 [fit]")
         ->transform(vdmabuf::tools::one_of<Scale>({{"fit", Scale::fit},
@@ -93,6 +95,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         "  vdmabuf-viewer --headless --frames 300 --screenshot frame.png --stats stats.json\n"
         "  vdmabuf-viewer --app vkcube --record cube.mkv    window and recording\n"
         "  vdmabuf-viewer --headless --record exact.mkv --codec ffv1\n"
+        "  vdmabuf-viewer --headless --pipewire             for other programs only\n"
         "Status: 0 done, 1 error, 2 wrong usage, 3 no frame in time, 4 the picture is blank.");
 }
 

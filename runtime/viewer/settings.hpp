@@ -33,6 +33,7 @@ struct Settings {
     // Outputs beside the window.
     std::string record;  // video file
     std::string codec;   // FFmpeg's name; empty: as choose_codec()
+    bool pipewire = false;
 
     // Windows.
     Scale scale = Scale::fit;

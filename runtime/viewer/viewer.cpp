@@ -65,8 +65,9 @@ Exit run_session(const Settings& settings, EventLoop& loop, Signals& signals,
                  OutputFactory& outputs, const std::function<void()>& around) {
     auto taps = Taps::create(settings);
     if (!taps) {
-        complain(taps.error());
-        return Exit::usage;
+        const Exit failed = complain(taps.error());
+        const int code = taps.error().code;
+        return code == EINVAL || code == ENOTSUP ? Exit::usage : failed;
     }
     Exit status = Exit::ok;
     {

@@ -16,15 +16,14 @@ class TappedOutput final : public Output {
         : events_(std::move(events)),
           sinks_(std::move(sinks)),
           alive_(std::make_shared<TappedOutput*>(this)),
-          copier_(std::make_unique<FrameCopier>(std::move(device),
-                                                [this, &loop, weak = std::weak_ptr(alive_)](
-                                                    const std::shared_ptr<const FrameCopy>& frame) {
-                                                    hand_out(frame);
-                                                    loop.post([weak] {
-                                                        if (const auto self = weak.lock())
-                                                            (*self)->copied();
-                                                    });
-                                                })) {
+          copier_(std::make_unique<FrameCopier>(
+              std::move(device), [this, &loop, weak = std::weak_ptr(alive_)](
+                                     const std::shared_ptr<const FrameCopy>& frame) {
+                  loop.post([weak] {
+                      if (const auto self = weak.lock()) (*self)->copied();
+                  });
+                  hand_out(frame);  // the slot does not wait for it
+              })) {
         for (const auto& sink : sinks_) {
             sink->on_wish([&loop, weak = std::weak_ptr(alive_)] {
                 loop.post([weak] {

@@ -10,6 +10,11 @@ Result<std::unique_ptr<Taps>> Taps::create(const Settings& settings) {
         if (!recorder) return recorder.error();
         taps->recorder_ = std::move(*recorder);
     }
+    if (settings.pipewire) {
+        auto nodes = PipewireNodes::create();
+        if (!nodes) return nodes.error();
+        taps->nodes_ = std::move(*nodes);
+    }
     return taps;
 }
 
@@ -17,6 +22,7 @@ OutputFactory& Taps::around(OutputFactory& outputs, EventLoop& loop,
                             std::shared_ptr<gpu::Device> device) {
     std::vector<FrameSinkFactory*> sinks;
     if (recorder_) sinks.push_back(recorder_.get());
+    if (nodes_) sinks.push_back(nodes_.get());
     if (sinks.empty()) return outputs;
     return tapped_.emplace(loop, std::move(device), outputs, std::move(sinks));
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/viewer/pipewire/nodes.hpp"
 #include "runtime/viewer/record/recorder.hpp"
 #include "runtime/viewer/settings.hpp"
 #include "runtime/viewer/taps/tapped_output.hpp"
@@ -25,6 +26,7 @@ class Taps {
   private:
     Taps() = default;
     std::unique_ptr<Recorder> recorder_;
+    std::unique_ptr<PipewireNodes> nodes_;
     std::optional<TappedOutputs> tapped_;
 };
 

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -21,6 +22,8 @@
 namespace {
 
 using namespace vdmabuf;
+
+volatile std::sig_atomic_t resize_wanted = 0;  // SIGUSR1: 1.5 times the size, once
 
 struct Options {
     std::string endpoint;
@@ -208,11 +211,12 @@ int run(const Options& options) {
     if (!made) return fail(made.error());
     std::uint64_t serial = 0;
     for (std::uint64_t n = 1; options.frames == 0 || n <= options.frames; ++n) {
-        if (n == options.resize_after ||
-            (options.follow && listener.wish().first != 0 &&
-             listener.wish() != std::pair{chain.width, chain.height})) {
+        const bool resize = n == options.resize_after || resize_wanted != 0;
+        if (resize || (options.follow && listener.wish().first != 0 &&
+                       listener.wish() != std::pair{chain.width, chain.height})) {
             auto wish = listener.wish();
-            if (n == options.resize_after) wish = {chain.width * 3 / 2, chain.height * 3 / 2};
+            resize_wanted = 0;
+            if (resize) wish = {chain.width * 3 / 2, chain.height * 3 / 2};
             const Swapchain old = chain;
             made = make_swapchain(**connection, **stream, options, listener, wish.first,
                                   wish.second, chain);
@@ -263,5 +267,6 @@ int main(int argc, char** argv) {
     app.add_flag("--no-input", options.no_input);
     app.add_flag("--once", options.once);
     CLI11_PARSE(app, argc, argv);
+    std::signal(SIGUSR1, [](int) { resize_wanted = 1; });
     return run(options);
 }

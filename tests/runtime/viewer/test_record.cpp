@@ -54,6 +54,8 @@ class Record : public testing::Test {
         ASSERT_NE(first, times.end());
         for (std::size_t i = 0; i + 1 < video.frames.size(); ++i) {
             const DecodedFrame& frame = video.frames[i];
+            // An app that ends does not wait to be told of its last frames.
+            if (frame.serial > times.rbegin()->first) continue;
             const auto time = times.find(frame.serial);
             ASSERT_NE(time, times.end()) << frame.serial;
             EXPECT_NEAR(static_cast<double>(frame.time_ns),

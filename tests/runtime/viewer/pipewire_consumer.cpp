@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "tests/runtime/viewer/pipewire_consumer.hpp"
+
+#include <pipewire/pipewire.h>
+#include <spa/buffer/buffer.h>
+#include <spa/buffer/meta.h>
+#include <spa/debug/types.h>
+#include <spa/param/video/format-utils.h>
+#include <spa/param/video/type-info.h>
+#include <unistd.h>
+
+namespace vdmabuf::test {
+
+struct PipewireConsumer::State {
+    std::string source;
+    pw_thread_loop* loop = nullptr;
+    pw_context* context = nullptr;
+    pw_core* core = nullptr;
+    pw_stream* stream = nullptr;
+    pw_proxy* link = nullptr;
+    spa_hook listener{};
+    spa_video_info_raw info{};
+    Png picture;
+    std::int64_t time_ns = 0;
+    std::uint64_t frames = 0;
+
+    void state_changed(pw_stream_state state, const char* error) {
+        if (error) std::fprintf(stderr, "consumer: %s\n", error);
+        if (state != PW_STREAM_STATE_PAUSED || link) return;
+        const std::string own = std::to_string(pw_stream_get_node_id(stream));
+        pw_properties* ends = pw_properties_new(PW_KEY_LINK_OUTPUT_NODE, source.c_str(),
+                                                PW_KEY_LINK_INPUT_NODE, own.c_str(), nullptr);
+        link = static_cast<pw_proxy*>(pw_core_create_object(
+            core, "link-factory", PW_TYPE_INTERFACE_Link, PW_VERSION_LINK, &ends->dict, 0));
+        pw_properties_free(ends);
+    }
+    void param_changed(std::uint32_t id, const spa_pod* param) {
+        if (id == SPA_PARAM_Format && param) spa_format_video_raw_parse(param, &info);
+        if (id != SPA_PARAM_Format || !param) return;
+        std::uint8_t bytes[1024];
+        spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
+        const auto* header = static_cast<const spa_pod*>(spa_pod_builder_add_object(
+            &builder, SPA_TYPE_OBJECT_ParamMeta, SPA_PARAM_Meta, SPA_PARAM_META_type,
+            SPA_POD_Id(SPA_META_Header), SPA_PARAM_META_size,
+            SPA_POD_Int(static_cast<int>(sizeof(spa_meta_header)))));
+        pw_stream_update_params(stream, &header, 1);
+    }
+    void process() {
+        pw_buffer* buffer = pw_stream_dequeue_buffer(stream);
+        if (!buffer) return;
+        const spa_data& data = buffer->buffer->datas[0];
+        if (data.data && data.chunk->size != 0) {
+            take(static_cast<const std::uint8_t*>(data.data) + data.chunk->offset,
+                 static_cast<std::size_t>(data.chunk->stride));
+            if (const auto* header = static_cast<const spa_meta_header*>(spa_buffer_find_meta_data(
+                    buffer->buffer, SPA_META_Header, sizeof(spa_meta_header)))) {
+                time_ns = header->pts;
+            }
+            ++frames;
+        }
+        pw_stream_queue_buffer(stream, buffer);
+    }
+    void take(const std::uint8_t* from, std::size_t pitch) {
+        const bool blue_first =
+            info.format == SPA_VIDEO_FORMAT_BGRx || info.format == SPA_VIDEO_FORMAT_BGRA;
+        picture.width = info.size.width;
+        picture.height = info.size.height;
+        picture.rgba.clear();
+        for (std::uint32_t y = 0; y < picture.height; ++y, from += pitch) {
+            for (std::uint32_t x = 0; x < picture.width; ++x) {
+                const std::uint8_t* pixel = from + std::size_t{x} * 4;
+                picture.rgba.insert(picture.rgba.end(), {pixel[blue_first ? 2 : 0], pixel[1],
+                                                         pixel[blue_first ? 0 : 2], 255});
+            }
+        }
+    }
+};
+
+namespace {
+
+struct Lock {
+    explicit Lock(pw_thread_loop* locked) : loop(locked) { pw_thread_loop_lock(loop); }
+    ~Lock() { pw_thread_loop_unlock(loop); }
+    pw_thread_loop* loop;
+};
+
+const spa_pod* any_format(spa_pod_builder& builder) {
+    const spa_rectangle usual{320, 240};
+    const spa_rectangle smallest{1, 1};
+    const spa_rectangle largest{8192, 8192};
+    const spa_fraction rate{0, 1};
+    const spa_fraction fastest{1000, 1};
+    return static_cast<const spa_pod*>(spa_pod_builder_add_object(
+        &builder, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat, SPA_FORMAT_mediaType,
+        SPA_POD_Id(SPA_MEDIA_TYPE_video), SPA_FORMAT_mediaSubtype,
+        SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw), SPA_FORMAT_VIDEO_format,
+        SPA_POD_CHOICE_ENUM_Id(5, SPA_VIDEO_FORMAT_BGRx, SPA_VIDEO_FORMAT_BGRx,
+                               SPA_VIDEO_FORMAT_BGRA, SPA_VIDEO_FORMAT_RGBx, SPA_VIDEO_FORMAT_RGBA),
+        SPA_FORMAT_VIDEO_size, SPA_POD_CHOICE_RANGE_Rectangle(&usual, &smallest, &largest),
+        SPA_FORMAT_VIDEO_framerate, SPA_POD_CHOICE_RANGE_Fraction(&rate, &rate, &fastest)));
+}
+
+}  // namespace
+
+PipewireConsumer::PipewireConsumer() : state_(std::make_unique<State>()) {
+    pw_init(nullptr, nullptr);
+}
+
+PipewireConsumer::~PipewireConsumer() {
+    State& state = *state_;
+    if (state.loop) pw_thread_loop_stop(state.loop);
+    if (state.link) pw_proxy_destroy(state.link);
+    if (state.stream) pw_stream_destroy(state.stream);
+    if (state.core) pw_core_disconnect(state.core);
+    if (state.context) pw_context_destroy(state.context);
+    if (state.loop) pw_thread_loop_destroy(state.loop);
+    pw_deinit();
+}
+
+std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node) {
+    std::unique_ptr<PipewireConsumer> consumer(new PipewireConsumer);
+    State& state = *consumer->state_;
+    state.source = node;
+    state.loop = pw_thread_loop_new("consumer", nullptr);
+    state.context = pw_context_new(pw_thread_loop_get_loop(state.loop), nullptr, 0);
+    state.core = pw_context_connect(state.context, nullptr, 0);
+    if (!state.core) return nullptr;
+    state.stream =
+        pw_stream_new(state.core, "consumer",
+                      pw_properties_new(PW_KEY_MEDIA_CLASS, "Stream/Input/Video", nullptr));
+    static const pw_stream_events kEvents = [] {
+        pw_stream_events events{};
+        events.version = PW_VERSION_STREAM_EVENTS;
+        events.state_changed = [](void* self, pw_stream_state, pw_stream_state now,
+                                  const char* error) {
+            static_cast<State*>(self)->state_changed(now, error);
+        };
+        events.param_changed = [](void* self, std::uint32_t id, const spa_pod* param) {
+            static_cast<State*>(self)->param_changed(id, param);
+        };
+        events.process = [](void* self) { static_cast<State*>(self)->process(); };
+        return events;
+    }();
+    pw_stream_add_listener(state.stream, &state.listener, &kEvents, &state);
+    std::uint8_t bytes[1024];
+    spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
+    const spa_pod* format = any_format(builder);
+    pw_stream_connect(state.stream, PW_DIRECTION_INPUT, PW_ID_ANY, PW_STREAM_FLAG_MAP_BUFFERS,
+                      &format, 1);
+    pw_thread_loop_start(state.loop);
+    return consumer;
+}
+
+Png PipewireConsumer::picture() const {
+    const Lock lock(state_->loop);
+    return state_->picture;
+}
+std::int64_t PipewireConsumer::time_ns() const {
+    const Lock lock(state_->loop);
+    return state_->time_ns;
+}
+std::string PipewireConsumer::format() const {
+    const Lock lock(state_->loop);
+    const char* name = spa_debug_type_find_short_name(spa_type_video_format, state_->info.format);
+    return name ? name : "?";
+}
+std::uint64_t PipewireConsumer::frames() const {
+    const Lock lock(state_->loop);
+    return state_->frames;
+}
+
+}  // namespace vdmabuf::test

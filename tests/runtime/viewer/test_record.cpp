@@ -50,21 +50,22 @@ class Record : public testing::Test {
                             const std::map<std::uint64_t, std::int64_t>& times,
                             std::int64_t tolerance_ns) {
         ASSERT_GT(video.frames.size(), 10U);
-        const auto first = times.find(video.frames[0].serial);
+        // The first one may have been told of before the viewer had it: by a broker without
+        // consumers.
+        const DecodedFrame& base = video.frames[1];
+        const auto first = times.find(base.serial);
         ASSERT_NE(first, times.end());
-        for (std::size_t i = 0; i + 1 < video.frames.size(); ++i) {
+        for (std::size_t i = 1; i + 1 < video.frames.size(); ++i) {
             const DecodedFrame& frame = video.frames[i];
             // An app that ends does not wait to be told of its last frames.
             if (frame.serial > times.rbegin()->first) continue;
             const auto time = times.find(frame.serial);
             ASSERT_NE(time, times.end()) << frame.serial;
-            EXPECT_NEAR(static_cast<double>(frame.time_ns),
+            EXPECT_NEAR(static_cast<double>(frame.time_ns - base.time_ns),
                         static_cast<double>(time->second - first->second),
                         static_cast<double>(tolerance_ns))
                 << frame.serial;
-            if (i > 0) {
-                EXPECT_GT(frame.serial, video.frames[i - 1].serial);
-            }
+            EXPECT_GT(frame.serial, video.frames[i - 1].serial);
         }
         const auto& last = video.frames.back();
         EXPECT_EQ(last.serial, video.frames[video.frames.size() - 2].serial);

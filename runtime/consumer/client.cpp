@@ -129,7 +129,9 @@ void Client::on_socket(std::uint32_t events) {
 }
 
 bool Client::receive_one() {
-    std::array<std::byte, stream::kMaxMessage> buffer{};
+    // Only what has been received is read.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
+    std::array<std::byte, stream::kMaxMessage> buffer;
     auto message = receive_message(socket_.get(), buffer);
     if (!message) {
         const int code = message.error().code;

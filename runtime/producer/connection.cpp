@@ -351,7 +351,9 @@ Connection::Core::Watch Connection::Core::to_watch() {
 }
 
 void Connection::Core::read_all() {
-    std::array<std::byte, stream::kMaxMessage> buffer{};
+    // Only what has been received is read.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
+    std::array<std::byte, stream::kMaxMessage> buffer;
     for (;;) {
         const auto got = transport->receive(buffer);
         switch (got.event) {

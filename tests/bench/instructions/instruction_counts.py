@@ -18,6 +18,7 @@ import tempfile
 
 FRAMES = 200  # as in the tests
 RUNS = 5
+READER = "Connection::Core::read_all"
 RECORD = pathlib.Path(__file__).with_name("instruction_counts.json")
 
 
@@ -48,12 +49,15 @@ def count(test, name, counted, option):
     with tempfile.TemporaryDirectory() as folder:
         profile = pathlib.Path(folder) / "profile"
         run = subprocess.run(
-            ["valgrind", "--tool=callgrind", option, f"--callgrind-out-file={profile}",
+            ["valgrind", "--tool=callgrind", "--separate-threads=yes", option, f"--callgrind-out-file={profile}",
              test, f"--gtest_filter={name}"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100, check=False)
         if run.returncode != 0:
             sys.exit(f"{name} failed under callgrind:\n{run.stdout[-4000:]}")
-        return round(instructions(profile, pathlib.Path(counted).resolve()) / FRAMES)
+        wanted = pathlib.Path(counted).resolve()
+        # How often the producer library's reader wakes up depends on how busy the machine is.
+        threads = [one for one in profile.parent.glob("profile*") if READER not in one.read_text()]
+        return round(sum(instructions(one, wanted) for one in threads) / FRAMES)
 
 
 def main():

@@ -31,6 +31,17 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_option("--app", settings.app,
                    "Show only this program (its name, app id, or a part of the title)")
         ->type_name("NAME");
+    app.add_option_function<std::string>(
+           "--single",
+           [&settings](const std::string& text) {
+               const std::size_t slash = text.find('/');
+               if (slash != std::string::npos) settings.vm = text.substr(0, slash);
+               settings.app = slash == std::string::npos ? text : text.substr(slash + 1);
+               settings.single = true;
+           },
+           "Follow one program, of a VM or (/APP) of this machine: one window, the next one of its "
+           "when that closes")
+        ->type_name("[VM/]APP");
     app.add_flag("--headless", settings.headless, "Needs no display: takes frames, shows none");
     app.add_option("--refresh", settings.refresh_hz,
                    "Frames a second that count as shown; 0: at once [the display's, else 60]")

@@ -101,6 +101,7 @@ StreamRecord& Session::record_of(const consumer::StreamAdded& message) {
 void Session::connected(const consumer::Welcome&) {}
 
 void Session::disconnected(const std::string&) {
+    others_.clear();  // the next broker announces them anew
     for (auto& view : views_) {
         if (view->stream == 0) continue;
         view->stream = 0;
@@ -113,6 +114,7 @@ void Session::disconnected(const std::string&) {
         view->farewell = loop_.at(now_ns() + kWindowWaitsNs, [this, waiting] {
             waiting->farewell = 0;
             end_view(*waiting);
+            show_next_single();
         });
     }
     if (finishing_) stop();
@@ -121,6 +123,11 @@ void Session::disconnected(const std::string&) {
 void Session::stream_added(const consumer::StreamAdded& message) {
     if (!wanted(message)) return;
     View* view = find_waiting(message);
+    if (settings_.single && !view && !views_.empty()) {
+        if (others_.size() >= kMaxViews) others_.erase(others_.begin());
+        others_.push_back(message);
+        return;
+    }
     if (view) {
         loop_.cancel(view->farewell);
         view->farewell = 0;
@@ -155,9 +162,18 @@ void Session::stream_added(const consumer::StreamAdded& message) {
     view->input->say_again();
 }
 
+void Session::show_next_single() {
+    if (!views_.empty() || others_.empty()) return;
+    const consumer::StreamAdded next = others_.back();
+    others_.pop_back();
+    stream_added(next);
+}
+
 void Session::stream_removed(std::uint64_t stream) {
+    std::erase_if(others_, [&](const auto& other) { return other.stream == stream; });
     if (View* view = find(stream)) {
         for (const std::uint64_t image : end_view(*view)) client_->image_done(stream, image);
+        show_next_single();
     }
     if (settings_.once && had_stream_ && views_.empty()) finish(Exit::ok);
 }
@@ -371,13 +387,15 @@ void Session::close_wanted(View& view) {
     // Asked twice, or with nobody to ask: the window goes, whatever the app does.
     if (view.stream == 0) {
         end_view(view);
+        show_next_single();
         return;
     }
     const std::uint64_t stream = view.stream;
     if (view.close_asked) {
-        const bool last = views_.size() == 1;
+        const bool last = views_.size() == 1 && others_.empty();
         end_view(view);
         client_->detach(stream);
+        show_next_single();
         if (settings_.once && last) finish(Exit::ok);
         return;
     }

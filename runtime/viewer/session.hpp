@@ -94,6 +94,7 @@ class Session final : public consumer::ClientListener {
     bool wanted(const consumer::StreamAdded& message) const;
     View* find(std::uint64_t stream);
     View* find_waiting(const consumer::StreamAdded& message);
+    void show_next_single();
     StreamRecord& record_of(const consumer::StreamAdded& message);
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);
@@ -119,6 +120,7 @@ class Session final : public consumer::ClientListener {
     std::unique_ptr<consumer::Client> client_;
     std::deque<StreamRecord> records_;  // a deque: addresses stay
     std::deque<std::unique_ptr<View>> views_;
+    std::vector<consumer::StreamAdded> others_;  // wanted, but one is shown (Settings::single)
     std::uint64_t last_frame_ns_ = 0;
     bool had_stream_ = false;
     bool finishing_ = false;

@@ -21,6 +21,7 @@ struct Settings {
     std::optional<std::uint64_t> stream;
     std::string app;                // program name, app id or a part of the title
     std::optional<std::string> vm;  // empty: producers on this kernel
+    bool single = false;            // one of them at a time; the newest of the others comes next
 
     bool headless = false;
     std::optional<double> refresh_hz;  // 0: at once; nothing: the display's, 60 without one

@@ -236,17 +236,24 @@ xcb_atom_t atom(xcb_connection_t* x, const std::string& name) {
     return value;
 }
 
-void with_window(const std::string& title,
-                 const std::function<void(xcb_connection_t*, xcb_window_t)>& act) {
+using Act = std::function<void(xcb_connection_t*, xcb_window_t)>;
+
+// A window manager puts windows into frames of its own.
+void search_below(xcb_connection_t* x, xcb_window_t parent, const std::string& title,
+                  const Act& act) {
+    auto* tree = xcb_query_tree_reply(x, xcb_query_tree(x, parent), nullptr);
+    const xcb_window_t* children = tree ? xcb_query_tree_children(tree) : nullptr;
+    for (int i = 0; tree && i < xcb_query_tree_children_length(tree); ++i) {
+        if (name_of(x, children[i]) == title) act(x, children[i]);
+        search_below(x, children[i], title, act);
+    }
+    std::free(tree);
+}
+
+void with_window(const std::string& title, const Act& act) {
     xcb_connection_t* x = xcb_connect(nullptr, nullptr);
     if (xcb_connection_has_error(x) == 0) {
-        const xcb_window_t root = xcb_setup_roots_iterator(xcb_get_setup(x)).data->root;
-        auto* tree = xcb_query_tree_reply(x, xcb_query_tree(x, root), nullptr);
-        const xcb_window_t* children = tree ? xcb_query_tree_children(tree) : nullptr;
-        for (int i = 0; tree && i < xcb_query_tree_children_length(tree); ++i) {
-            if (name_of(x, children[i]) == title) act(x, children[i]);
-        }
-        std::free(tree);
+        search_below(x, xcb_setup_roots_iterator(xcb_get_setup(x)).data->root, title, act);
     }
     xcb_disconnect(x);
 }

@@ -197,6 +197,70 @@ TEST_F(Window, HudOfEveryWindowAndFormat) {
     end(*viewer);
 }
 
+TEST_F(Window, SingleFollowsOneProgram) {
+    auto viewer = scene_.viewer({"--single", "/pattern_app"});
+    auto first = scene_.app({"--once", "--title", "first"});
+    ASSERT_TRUE(shows("first", 320, 240, 1));
+    auto second = scene_.app({"--once", "--title", "second"});
+    auto third = scene_.app({"--once", "--width", "400", "--title", "third"});
+    ::sleep(2);
+    EXPECT_EQ(scene_.window("second").width, 0U);
+    EXPECT_EQ(scene_.window("third").width, 0U);
+    second.reset();
+    ::sleep(1);
+    first.reset();
+    EXPECT_TRUE(shows("third", 400, 240, 1));
+    EXPECT_EQ(scene_.window("second").width, 0U);
+    end(*viewer);
+    auto other = scene_.viewer({"--single", "games/pattern_app"});
+    ::sleep(2);
+    EXPECT_EQ(scene_.window("third").width, 0U) << "of this machine, not of that VM";
+    end(*other);
+}
+
+// With a window manager: both are wishes to it.
+TEST_F(Window, FullScreenAndAlwaysOnTop) {
+    Process manager({"openbox", "--sm-disable"}, scene_.path("openbox.log"));
+    const auto state = [&](const char* title) {
+        const std::string file = scene_.path("xprop.txt");
+        ::unlink(file.c_str());
+        Process({"sh", "-c", std::string("xprop -name '") + title + "' _NET_WM_STATE"}, file)
+            .wait();
+        return read_file(file);
+    };
+    ASSERT_TRUE(wait_until([&] {
+        const std::string file = scene_.path("root.txt");
+        Process({"xprop", "-root", "_NET_SUPPORTING_WM_CHECK"}, file).wait();
+        return read_file(file).find("window id") != std::string::npos;
+    })) << "no openbox";
+    auto viewer = scene_.viewer({});
+    auto app = scene_.app({"--once", "--title", "managed"});
+    ASSERT_TRUE(shows("managed", 320, 240, 1));
+    const auto key = [&](const char* keys) {
+        return xdotool("search --name '^managed$' windowactivate --sync " + std::string(keys));
+    };
+    ASSERT_EQ(key("key F11"), 0);
+    EXPECT_TRUE(wait_until([&] {
+        const Png png = scene_.window("managed");
+        return png.width == 1280 && png.height == 1024 &&
+               png.at(2, 200) == test_picture(2, 200 - 32, 1280, 960, 1);
+    }));
+    EXPECT_THAT(state("managed"), HasSubstr("_NET_WM_STATE_FULLSCREEN"));
+    ASSERT_EQ(key("key F11"), 0);
+    EXPECT_TRUE(shows("managed", 320, 240, 1));
+    EXPECT_THAT(state("managed"), testing::Not(HasSubstr("ABOVE")));
+    ASSERT_EQ(key("keydown Control_R key t keyup Control_R"), 0);
+    EXPECT_TRUE(wait_until(
+        [&] { return state("managed").find("_NET_WM_STATE_ABOVE") != std::string::npos; }));
+    ASSERT_EQ(key("keydown Control_R key t keyup Control_R"), 0);
+    EXPECT_TRUE(wait_until([&] { return state("managed").find("ABOVE") == std::string::npos; }));
+    end(*viewer);
+    auto on_top = scene_.viewer({"--on-top", "--fullscreen"});
+    EXPECT_TRUE(wait_until([&] { return scene_.window("managed").width == 1280; }));
+    EXPECT_THAT(state("managed"), HasSubstr("_NET_WM_STATE_ABOVE"));
+    end(*on_top);
+}
+
 TEST_F(Window, AppsThatFollowFillTheWindow) {
     auto viewer = scene_.viewer({});
     auto app = scene_.app({"--follow", "--hz", "60", "--title", "follows"});

@@ -431,6 +431,7 @@ void Session::save_picture(const View& view) {
                            (each >= 'A' && each <= 'Z') || each == '-' || each == '_';
         if (!plain) each = '_';
     }
+    if (picture_.valid()) picture_.wait();  // it has its name then
     std::string path;
     for (unsigned number = 1; path.empty() && number < 10000; ++number) {
         std::string tried = settings_.pictures + "/" + name + "-" + std::to_string(number) + ".png";
@@ -438,10 +439,15 @@ void Session::save_picture(const View& view) {
     }
     if (path.empty()) {
         LOG_WARNING("no picture: too many in %s", settings_.pictures.c_str());
-    } else if (auto wrote = write_png(*picture, path); !wrote) {
-        LOG_WARNING("%s", wrote.error().text.c_str());
     } else {
-        LOG_INFO("picture in %s", path.c_str());
+        // Compressing takes longer than a frame may wait.
+        picture_ = std::async(std::launch::async, [picture = std::move(*picture), path] {
+            if (auto wrote = write_png(picture, path); !wrote) {
+                LOG_WARNING("%s", wrote.error().text.c_str());
+            } else {
+                LOG_INFO("picture in %s", path.c_str());
+            }
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -121,6 +122,7 @@ class Session final : public consumer::ClientListener {
     std::deque<StreamRecord> records_;  // a deque: addresses stay
     std::deque<std::unique_ptr<View>> views_;
     std::vector<consumer::StreamAdded> others_;  // wanted, but one is shown (Settings::single)
+    std::future<void> picture_;                  // that the key took; its file is being written
     std::uint64_t last_frame_ns_ = 0;
     bool had_stream_ = false;
     bool finishing_ = false;

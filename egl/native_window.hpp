@@ -15,8 +15,9 @@ namespace vdmabuf::egl {
 class NativeWindow {
   public:
     struct Events {
-        std::function<void()> title;    // may have changed; from another thread
-        std::function<void()> resized;  // by the app, on its thread
+        std::function<void()> title;                   // may have changed; from another thread
+        std::function<void()> resized;                 // by the app, on its thread
+        std::function<void(bool hidden)> cursor = {};  // from another thread
     };
     virtual ~NativeWindow() = default;
     virtual void watch(Events events) = 0;

@@ -34,7 +34,8 @@ class X11Native final : public NativeWindow {
     }
 
     void watch(Events events) override {
-        watched_ = window::X11Window::watch(watcher_, id_, {{}, std::move(events.title)});
+        watched_ = window::X11Window::watch(
+            watcher_, id_, {{}, std::move(events.title), std::move(events.cursor)});
     }
     void unwatch() noexcept override { watched_.reset(); }
     bool watched() const { return watched_ != nullptr; }

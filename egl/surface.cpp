@@ -51,7 +51,8 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
                              const std::string title = self.window_->title();
                              if (!title.empty()) self.set_title(title);
                          },
-                         [&self] { self.follow_window(is_current(self)); }});
+                         [&self] { self.follow_window(is_current(self)); },
+                         [&self](bool hidden) { self.set_cursor(hidden); }});
     const window::Extent extent = self.window_->extent();
     producer::StreamInfo info;
     info.app_id = app_id.empty() ? program_invocation_short_name : app_id;
@@ -205,6 +206,11 @@ void WindowSurface::pace(producer::FrameInfo& frame) {
     if (refresh == 0) refresh = kUnknownRefreshNs;
     target_ns_ = std::max(now_ns(), target_ns_ + refresh * static_cast<std::uint64_t>(interval));
     frame.target_ns = target_ns_;
+}
+
+void WindowSurface::set_cursor(bool hidden) {
+    const std::lock_guard lock(stream_mutex_);
+    if (stream_) stream_->set_cursor(hidden);
 }
 
 void WindowSurface::set_title(const std::string& title) {

@@ -67,6 +67,11 @@ void Surface::update_title() {
     if (stream_ && !name.empty()) stream_->set_title(name);
 }
 
+void Surface::set_cursor(bool hidden) {
+    const std::lock_guard lock(stream_mutex_);
+    if (stream_) stream_->set_cursor(hidden);
+}
+
 void Surface::end_stream() noexcept {
     std::unique_ptr<producer::Stream> stream;
     {

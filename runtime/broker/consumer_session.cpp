@@ -116,6 +116,14 @@ void ConsumerSession::hdr_changed(Stream& stream) {
     send(consumer::bytes_of(message));
 }
 
+void ConsumerSession::cursor_changed(Stream& stream, std::uint32_t flags) {
+    if (!(features_ & input::kFeatureInput)) return;
+    auto message = input::make<input::CursorToConsumer>();
+    message.stream = stream.id();
+    message.flags = flags;
+    send(input::bytes_of(message));
+}
+
 void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
     const auto found = attachments_.find(stream.id());
     if (found == attachments_.end()) return;

@@ -362,6 +362,9 @@ void ProducerSession::on(const stream::StreamHdr& message) {
 }
 
 void ProducerSession::on_input(std::span<const std::byte> bytes) {
+    if (input::type_of(bytes) && *input::type_of(bytes) == input::Type::cursor_of_producer) {
+        return on_cursor(bytes);
+    }
     constexpr auto kAck = static_cast<Type>(input::Type::ack);
     const auto ack = input::decode<input::Ack>(bytes);
     if (!ack) return fail(ErrorCode::protocol, kAck, ack.error().text);
@@ -370,6 +373,15 @@ void ProducerSession::on_input(std::span<const std::byte> bytes) {
     if (const auto status = entry->stream->input_taken(*ack); !status) {
         fail(ErrorCode::protocol, kAck, status.error().text);
     }
+}
+
+void ProducerSession::on_cursor(std::span<const std::byte> bytes) {
+    constexpr auto kCursor = static_cast<Type>(input::Type::cursor_of_producer);
+    const auto cursor = input::decode<input::CursorOfProducer>(bytes);
+    if (!cursor) return fail(ErrorCode::protocol, kCursor, cursor.error().text);
+    if (!may_change(kCursor)) return;
+    Entry* entry = entry_of(cursor->stream, kCursor);
+    if (entry && entry->stream) entry->stream->set_cursor(cursor->flags);
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

@@ -49,6 +49,10 @@ void Router::tell_title(Stream& stream) {
     }
 }
 
+void Router::tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags) {
+    if (consumers_[consumer]) consumers_[consumer]->cursor_changed(stream, flags);
+}
+
 void Router::tell_hdr(Stream& stream) {
     for (ConsumerSession* consumer : consumers_) {
         if (consumer) consumer->hdr_changed(stream);

@@ -134,6 +134,10 @@ void Stream::input(unsigned consumer, const input::FromConsumer& message) {
     if (info_.takes_input) input_.add(consumer, message, input_sender());
 }
 
+void Stream::set_cursor(std::uint32_t flags) {
+    if (input_.owner() != InputQueue::kNobody) router_.tell_cursor(*this, input_.owner(), flags);
+}
+
 Status Stream::input_taken(const input::Ack& message) {
     if (input_.acknowledge(message.sequence, input_sender())) return {};
     return Error{EPROTO, "INPUT_ACK of an INPUT that was not sent"};

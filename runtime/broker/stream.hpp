@@ -86,6 +86,7 @@ class Stream final : private FramePacer::Sink {
     void set_hdr(const stream::HdrMetadata& metadata);
     // EPROTO when it acknowledges what it was not sent.
     Status input_taken(const input::Ack& message);
+    void set_cursor(std::uint32_t flags);
     const stream::HdrMetadata& hdr() const { return hdr_; }
 
     // ---- the consumers' side; `consumer` is an index of the Router

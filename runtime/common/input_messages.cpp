@@ -40,6 +40,13 @@ const char* check_message(const Ack&) {
     return nullptr;
 }
 
+const char* check_message(const CursorOfProducer& m) {
+    return m.flags & ~kCursorHidden ? "CURSOR flags" : nullptr;
+}
+const char* check_message(const CursorToConsumer& m) {
+    return m.flags & ~kCursorHidden || m.reserved ? "CURSOR flags" : nullptr;
+}
+
 }  // namespace
 
 const char* check(const Event& event, std::uint32_t width, std::uint32_t height) {
@@ -122,5 +129,7 @@ Result<Message> decode(std::span<const std::byte> bytes) {
 template Result<FromConsumer> decode(std::span<const std::byte>);
 template Result<ToProducer> decode(std::span<const std::byte>);
 template Result<Ack> decode(std::span<const std::byte>);
+template Result<CursorOfProducer> decode(std::span<const std::byte>);
+template Result<CursorToConsumer> decode(std::span<const std::byte>);
 
 }  // namespace vdmabuf::input

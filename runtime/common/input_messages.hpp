@@ -35,10 +35,13 @@ constexpr std::uint16_t kButtonLast = 0x117;   // BTN_TASK
 enum class Type : std::uint32_t {
     // producer to broker
     ack = 0x30,
+    cursor_of_producer = 0x31,
     // broker to producer
     to_producer = 0xb0,
     // consumer to broker
     from_consumer = 0x130,
+    // broker to consumer
+    cursor_to_consumer = 0x1b0,
 };
 
 // Whether the type is one of those above, in the ranges that are kept for input.
@@ -120,6 +123,26 @@ struct Ack {
     std::uint32_t sequence = 0;
 };
 
+constexpr std::uint32_t kCursorHidden = 1u << 0;
+
+// What becomes of the cursor in the window that has the focus.
+struct CursorOfProducer {
+    static constexpr Type kType = Type::cursor_of_producer;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t flags = 0;  // kCursor*
+};
+
+// Only to the consumer with the focus, and where its HELLO has kFeatureInput.
+struct CursorToConsumer {
+    static constexpr Type kType = Type::cursor_to_consumer;
+    Header header{};
+    std::uint64_t stream = 0;
+    std::uint32_t flags = 0;
+    std::uint32_t reserved = 0;
+};
+
+static_assert(sizeof(CursorOfProducer) == 16 && sizeof(CursorToConsumer) == 24);
 static_assert(sizeof(Event) == 16 && sizeof(FromConsumer) == 288 && sizeof(ToProducer) == 288);
 static_assert(sizeof(Ack) == 16);
 

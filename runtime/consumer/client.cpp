@@ -179,6 +179,13 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         listener_.connected(*m);
         return {};
     }
+    if (input::to_consumer(static_cast<std::uint32_t>(*type))) {
+        auto m = input::decode<input::CursorToConsumer>(bytes);
+        if (!m) return m.error();
+        if (!streams_.contains(m->stream)) return broken("cursor of an unknown stream");
+        listener_.cursor(m->stream, m->flags & input::kCursorHidden);
+        return {};
+    }
     switch (*type) {
         case Type::stream_added: {
             auto m = decode<StreamAdded>(bytes);

@@ -32,6 +32,8 @@ class ClientListener {
     virtual void stream_added(const StreamAdded&) {}
     virtual void stream_removed(std::uint64_t /*stream*/) {}
     virtual void stream_title(std::uint64_t /*stream*/, const std::string& /*title*/) {}
+    // The app hides its cursor, or shows it, in a window that has the focus.
+    virtual void cursor(std::uint64_t /*stream*/, bool /*hidden*/) {}
     virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
     // NOLINTNEXTLINE(performance-unnecessary-value-param): those who listen keep them
     virtual void image(const Image&, BufferFiles) {}

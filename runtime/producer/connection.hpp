@@ -109,6 +109,9 @@ class Stream {
     void set_title(const std::string& title);
     // What the frames that follow were graded for.
     void set_hdr(const stream::HdrMetadata& metadata);
+    // Of a window that takes input: whether the app hides its cursor, while the window has the
+    // focus.
+    void set_cursor(bool hidden);
 
   private:
     friend class Connection;

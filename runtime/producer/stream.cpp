@@ -194,4 +194,18 @@ void Stream::set_title(const std::string& title) {
     state.core->transport->send_waiting(stream::bytes_of(message));
 }
 
+void Stream::set_cursor(bool hidden) {
+    State& state = *state_;
+    if (state.core->fork_guard.in_child()) return;
+    const std::lock_guard lock(state.mutex);
+    if (!state.announced || !state.info.takes_input ||
+        !(state.core->features & input::kFeatureInput)) {
+        return;
+    }
+    auto message = input::make<input::CursorOfProducer>();
+    message.stream = state.number;
+    message.flags = hidden ? input::kCursorHidden : 0;
+    state.core->transport->send_waiting(input::bytes_of(message));
+}
+
 }  // namespace vdmabuf::producer

@@ -47,6 +47,8 @@ class Output {
     // frame; the output keeps a reference to it until it has shown the next one.
     virtual void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) = 0;
     virtual void set_title(const std::string& /*title*/) {}
+    // Whether the app hides its cursor.
+    virtual void set_cursor(bool /*hidden*/) {}
 };
 
 struct OutputInfo {

@@ -50,6 +50,7 @@ void Session::start(const std::string& socket_path) {
     options.socket_path = socket_path;
     options.name = "vdmabuf-viewer";
     options.features = importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0;
+    options.features |= input::kFeatureInput;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
@@ -184,6 +185,11 @@ void Session::stream_title(std::uint64_t stream, const std::string& title) {
     view->record->title = title;
     view->info.title = title_of(title, view->record->app);
     if (view->output) view->output->set_title(view->info.title);
+}
+
+void Session::cursor(std::uint64_t stream, bool hidden) {
+    View* view = find(stream);
+    if (view && view->output) view->output->set_cursor(hidden);
 }
 
 // Ends the stream's window; its images, which are unmapped by then.

@@ -186,6 +186,9 @@ class WindowOutput final : public Output {
             windows_.resize_window(window_, width, height);
         }
     }
+    void set_cursor(bool hidden) override {
+        if (window_ != 0) windows_.set_cursor(window_, hidden);
+    }
     void set_title(const std::string& title) override {
         info_.title = title;
         if (window_ != 0) windows_.set_title(window_, title);

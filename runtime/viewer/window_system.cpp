@@ -107,6 +107,14 @@ void WindowSystem::set_title(WindowId window, const std::string& title) {
     });
 }
 
+void WindowSystem::set_cursor(WindowId window, bool hidden) {
+    post([this, window, hidden] {
+        const auto found = windows_.find(window);
+        if (found == windows_.end() || SDL_GetKeyboardFocus() != found->second.window) return;
+        SDL_ShowCursor(hidden ? SDL_DISABLE : SDL_ENABLE);
+    });
+}
+
 void WindowSystem::resize_window(WindowId window, std::uint32_t width, std::uint32_t height) {
     post([this, window, width, height] {
         const auto found = windows_.find(window);
@@ -158,6 +166,7 @@ void WindowSystem::do_close(WindowId id) {
     const auto found = windows_.find(id);
     if (found == windows_.end()) return;
     input_.forget(found->second.window);
+    if (SDL_GetKeyboardFocus() == found->second.window) SDL_ShowCursor(SDL_ENABLE);
     vkDestroySurfaceKHR(instance_->get(), found->second.surface, nullptr);
     SDL_DestroyWindow(found->second.window);
     windows_.erase(found);
@@ -239,6 +248,10 @@ void WindowSystem::handle(const SDL_Event& event) {
         if (window && key(*window, event.key.keysym.sym, event.key.keysym.mod)) {
             return input_.keep_key(event.key.keysym.scancode);
         }
+    }
+    // The next one to get the focus says whether it hides the cursor.
+    if (event.type == SDL_WINDOWEVENT && event.window.event == SDL_WINDOWEVENT_FOCUS_LOST) {
+        SDL_ShowCursor(SDL_ENABLE);
     }
     if (const auto input = input_.take(event)) {
         if (Window* window = find(input->window)) window->input.push_back(input->event);

@@ -68,6 +68,8 @@ class WindowSystem {
     };
     WindowId open_window(Opening opening, std::shared_ptr<WindowListener> listener);
     void set_title(WindowId window, const std::string& title);
+    // Over all windows, as long as this one has the focus.
+    void set_cursor(WindowId window, bool hidden);
     void resize_window(WindowId window, std::uint32_t width, std::uint32_t height);
     // The surface must not be used any more. The listener may be called until the main thread has
     // come to it; the window keeps it alive as long.

@@ -121,12 +121,14 @@ void X11Input::take_focus() {
     }
     raise();
     typing_ = false;
+    server_.watch_cursor(true);
 }
 
 void X11Input::give_focus() {
     release_all();
     if (!focused_) return;
     focused_ = false;
+    server_.watch_cursor(false);
     // Another window of ours may have it already.
     if (!server_.has_manager() && may_type()) {
         (void)server_.xcb_.set_input_focus(server_.connection_, XCB_INPUT_FOCUS_NONE,

@@ -3,6 +3,7 @@
 // extension, on the watcher's connection and thread.
 #pragma once
 
+#include <atomic>
 #include <bitset>
 #include <cstdint>
 #include <mutex>
@@ -38,6 +39,7 @@ class X11Input {
     void inject(Extent extent);
     // The window ends: lets go of everything.
     void end();
+    bool focused() const noexcept { return focused_.load(std::memory_order_relaxed); }
 
   private:
     struct Waiting {
@@ -75,7 +77,7 @@ class X11Input {
     std::vector<Waiting> handled_;  // of the thread; likewise of this size from the start
     std::mutex mutex_;              // of what follows; held while the server is asked
     bool ended_ = false;
-    bool focused_ = false;
+    std::atomic<bool> focused_{false};
     bool typing_ = false;                  // may_type(), for the events that are handled together
     xcb_window_t main_ = XCB_WINDOW_NONE;  // what the user knows as the app's window
     xcb_window_t top_ = XCB_WINDOW_NONE;   // around it: the root window's child

@@ -44,6 +44,7 @@ namespace vdmabuf::window {
     X(translate_coordinates_reply)      \
     X(query_extension)                  \
     X(query_extension_reply)            \
+    X(wait_for_reply)                   \
     X(send_request)                     \
     X(get_setup)                        \
     X(setup_roots_iterator)             \

@@ -79,6 +79,7 @@ std::shared_ptr<X11Watcher> X11Watcher::open(const std::string& display) {
     watcher->wm_protocols_ = watcher->atom("WM_PROTOCOLS");
     watcher->wm_delete_window_ = watcher->atom("WM_DELETE_WINDOW");
     watcher->find_xtest();
+    watcher->find_xfixes();
     watcher->thread_ = Thread("vdmabuf-x11", [self = watcher.get()] { self->run(); });
     return watcher;
 }
@@ -163,6 +164,7 @@ void X11Watcher::run() {
         resize_windows();
         inject_input();
         if (!take_events()) return;
+        tell_cursor();
         if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
         eventfd_t count = 0;
         if (fds[1].revents) (void)::eventfd_read(wake_.get(), &count);
@@ -182,6 +184,10 @@ bool X11Watcher::take_events() {
 }
 
 void X11Watcher::handle(const xcb_generic_event_t& event) {
+    if (xfixes_ != 0 && (event.response_type & 0x7f) == xfixes_event_) {
+        cursor_changed_ = true;
+        return;
+    }
     const std::lock_guard lock(mutex_);
     // Windows of one number may follow each other: an app that connects anew gets its numbers
     // again.

@@ -28,6 +28,8 @@ class X11Window {
     struct Events {
         std::function<void()> lost;   // called once, from the watcher's thread
         std::function<void()> title;  // the title may have changed
+        // While the window has the focus of the host: whether the app hides its cursor.
+        std::function<void(bool hidden)> cursor;
     };
     // Null when the window does not exist.
     static std::unique_ptr<X11Window> watch(std::shared_ptr<X11Watcher> watcher, xcb_window_t id,
@@ -116,6 +118,11 @@ class X11Watcher {
     void bring_into_view(xcb_window_t top);
     // The XTEST extension and its requests.
     void find_xtest();
+    // The XFIXES extension: of the thread, but for the first one.
+    void find_xfixes();
+    void watch_cursor(bool wanted);
+    bool cursor_is_hidden();
+    void tell_cursor();
     void fake_input(std::uint8_t type, std::uint8_t detail);
     void fake_motion(std::int32_t x, std::int32_t y, bool relative);
 
@@ -137,6 +144,9 @@ class X11Watcher {
     xcb_atom_t wm_delete_window_ = XCB_ATOM_NONE;
     xcb_atom_t manager_check_ = XCB_ATOM_NONE;  // of the thread
     xcb_atom_t active_window_ = XCB_ATOM_NONE;  // likewise
+    std::uint8_t xfixes_ = 0;                   // as xtest_
+    std::uint8_t xfixes_event_ = 0;             // number of CursorNotify
+    bool cursor_changed_ = false;               // of the thread
     std::uint8_t xtest_ = 0;  // its requests' number; 0: the server does not have it
     UniqueFd wake_;
     std::atomic<bool> stop_{false};

@@ -234,6 +234,31 @@ TEST_F(InputTest, AFingerIsThePointer) {
               "motion 10,11, button 1 10,11, motion 20,21, no button 1 20,21");
 }
 
+// Games hide the cursor: an empty one is set for the window.
+TEST_F(InputTest, WhetherTheCursorIsHidden) {
+    auto one = show("one");
+    say("one", {kFocus, motion(10, 10), key(KEY_A, true)});
+    EXPECT_EQ(one->hears_until("key 38"), "motion 10,10, key 38");
+    EXPECT_TRUE(host().wait_cursor(false));
+    xcb_connection_t* c = one->window.connection();
+    const xcb_pixmap_t empty = xcb_generate_id(c);
+    const xcb_cursor_t cursor = xcb_generate_id(c);
+    xcb_create_pixmap(c, 1, empty, one->window.id(), 8, 8);
+    const xcb_gcontext_t gc = xcb_generate_id(c);
+    const std::uint32_t clear = 0;
+    xcb_create_gc(c, gc, empty, XCB_GC_FOREGROUND, &clear);
+    const xcb_rectangle_t all{0, 0, 8, 8};
+    xcb_poly_fill_rectangle(c, empty, gc, 1, &all);
+    xcb_create_cursor(c, cursor, empty, empty, 0, 0, 0, 0, 0, 0, 0, 0);
+    xcb_change_window_attributes(c, one->window.id(), XCB_CW_CURSOR, &cursor);
+    xcb_flush(c);
+    EXPECT_TRUE(host().wait_cursor(true));
+    const std::uint32_t none = XCB_CURSOR_NONE;
+    xcb_change_window_attributes(c, one->window.id(), XCB_CW_CURSOR, &none);
+    xcb_flush(c);
+    EXPECT_TRUE(host().wait_cursor(false));
+}
+
 // More than is taken up in time ends nothing, and nothing stays pressed.
 TEST_F(InputTest, AFloodLeavesNothingPressed) {
     auto one = show("one");

@@ -30,7 +30,7 @@ HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) 
     options.socket_path = socket;
     options.name = "layer-test";
     // What is exported by a driver comes in no other way.
-    options.features = consumer::kFeatureDmabuf;
+    options.features = input::kFeatureInput | consumer::kFeatureDmabuf;
     client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
     thread_ = std::thread([this] { loop_->run(); });
 }
@@ -164,6 +164,16 @@ void HostWindow::stream_title(std::uint64_t stream, const std::string& title) {
     const std::lock_guard lock(mutex_);
     titles_[stream] = title;
     changed_.notify_all();
+}
+
+void HostWindow::cursor(std::uint64_t, bool hidden) {
+    const std::lock_guard lock(mutex_);
+    cursor_hidden_ = hidden;
+    changed_.notify_all();
+}
+
+bool HostWindow::wait_cursor(bool hidden, int timeout_ms) {
+    return wait(timeout_ms, [&] { return cursor_hidden_ == hidden; });
 }
 
 void HostWindow::stream_hdr(std::uint64_t, const stream::HdrMetadata& metadata) {

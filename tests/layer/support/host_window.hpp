@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,7 @@ class HostWindow final : public consumer::ClientListener {
     std::size_t frame_count();
     void close_streams();  // as the cross of a window
     // What the user does in the window of this title.
+    bool wait_cursor(bool hidden, int timeout_ms = 5000);
     void input(const std::string& title, std::vector<input::Event> events, std::uint32_t width,
                std::uint32_t height);
     // As a drag of its border.
@@ -65,6 +67,7 @@ class HostWindow final : public consumer::ClientListener {
     void stream_added(const consumer::StreamAdded& message) override;
     void stream_removed(std::uint64_t stream) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
+    void cursor(std::uint64_t stream, bool hidden) override;
     void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
@@ -83,6 +86,7 @@ class HostWindow final : public consumer::ClientListener {
     std::map<std::uint64_t, std::string> titles_;
     std::map<std::uint64_t, std::string> app_ids_;
     stream::HdrMetadata hdr_;
+    std::optional<bool> cursor_hidden_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;
     std::size_t frame_count_ = 0;
     std::thread thread_;

@@ -265,6 +265,37 @@ TEST_F(InputTest, AFloodEndsItsSenderAndNobodyElse) {
     EXPECT_EQ(next(), (std::vector{key(32, true)}));
 }
 
+TEST_F(InputTest, CursorsGoToWhoHasTheFocusAndWantsThem) {
+    make_stream();
+    auto cursor = input::make<input::CursorOfProducer>();
+    cursor.stream = 1;
+    cursor.flags = input::kCursorHidden;
+    auto old = viewer();  // does not know of cursors
+    auto wanting = consumer();
+    auto greeting = consumer_hello();
+    greeting.features |= input::kFeatureInput;
+    wanting->send(greeting);
+    wanting->expect<consumer::Welcome>();
+    wanting->expect<consumer::StreamAdded>();
+    wanting->send(attach(id));
+    old->send(said(id, {kFocus}));
+    next();
+    app->send(cursor);
+    settle();
+    EXPECT_TRUE(old->silent());
+    EXPECT_TRUE(wanting->silent()) << "another one has the focus";
+    wanting->send(said(id, {kFocus}));
+    next();
+    app->send(cursor);
+    const auto told = wanting->expect<input::CursorToConsumer>();
+    EXPECT_EQ(told.stream, id);
+    EXPECT_EQ(told.flags, input::kCursorHidden);
+    EXPECT_TRUE(old->silent());
+    cursor.stream = 2;
+    app->send(cursor);
+    expect_refused<stream::ErrorMessage>(*app, ErrorCode::protocol);
+}
+
 TEST_F(InputTest, WrongAcknowledgementsEndTheProducer) {
     for (const std::uint32_t number : {1u, 3u, 0xFFFFFFFFu}) {
         make_stream();

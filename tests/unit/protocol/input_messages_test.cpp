@@ -28,7 +28,8 @@ Message good() {
 
 template <typename Message>
 class InputEnvelopeTest : public testing::Test {};
-using AllMessages = testing::Types<FromConsumer, ToProducer, Ack>;
+using AllMessages =
+    testing::Types<FromConsumer, ToProducer, Ack, CursorOfProducer, CursorToConsumer>;
 TYPED_TEST_SUITE(InputEnvelopeTest, AllMessages);
 
 TYPED_TEST(InputEnvelopeTest, OnlyTheRightSizeAndType) {
@@ -131,6 +132,19 @@ void check_counts() {
     m = good<Message>();
     m.reserved = 1;
     EXPECT_FALSE(decode<Message>(bytes_of(m)));
+}
+
+TEST(InputMessagesTest, FlagsOfCursors) {
+    for (std::uint32_t flags : {0u, 1u, 2u, 3u, 1u << 31}) {
+        auto of = make<CursorOfProducer>();
+        of.flags = flags;
+        EXPECT_EQ(static_cast<bool>(decode<CursorOfProducer>(bytes_of(of))), flags <= 1);
+        auto to = make<CursorToConsumer>();
+        to.flags = flags;
+        EXPECT_EQ(static_cast<bool>(decode<CursorToConsumer>(bytes_of(to))), flags <= 1);
+        to.reserved = 1;
+        EXPECT_FALSE(decode<CursorToConsumer>(bytes_of(to)));
+    }
 }
 
 TEST(InputMessagesTest, CountsAndSizes) {

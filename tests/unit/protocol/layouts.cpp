@@ -576,6 +576,15 @@ std::vector<Layout> all_layouts() {
     FIELD(input::FromConsumer, count);
     FIELD(input::FromConsumer, reserved);
     FIELD(input::FromConsumer, events);
+    MESSAGE("Input, producer's side", "CURSOR", input::CursorOfProducer);
+    FIELD(input::CursorOfProducer, header);
+    FIELD(input::CursorOfProducer, stream);
+    FIELD(input::CursorOfProducer, flags);
+    MESSAGE("Input, consumer's side", "CURSOR", input::CursorToConsumer);
+    FIELD(input::CursorToConsumer, header);
+    FIELD(input::CursorToConsumer, stream);
+    FIELD(input::CursorToConsumer, flags);
+    FIELD(input::CursorToConsumer, reserved);
     return layouts;
 }
 

@@ -80,8 +80,8 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
     EXPECT_EQ(used["Consumer protocol"].size(), 25u);
     EXPECT_EQ(used["Raw buffers, producer's side"].size(), 9u);
     EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
-    EXPECT_EQ(used["Input, producer's side"].size(), 2u);
-    EXPECT_EQ(used["Input, consumer's side"].size(), 1u);
+    EXPECT_EQ(used["Input, producer's side"].size(), 3u);
+    EXPECT_EQ(used["Input, consumer's side"].size(), 2u);
 }
 
 TEST(LayoutsTest, DeviceAndStreamsAgreeOnTheirLimits) {

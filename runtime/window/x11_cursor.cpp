@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// Whether the app's cursor is to be seen: by the XFIXES extension, whose requests are written here
+// as those of XTEST are.
+#include <sys/uio.h>
+
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "runtime/window/x11_reply.hpp"
+#include "runtime/window/x11_window.hpp"
+
+namespace vdmabuf::window {
+namespace {
+
+constexpr std::string_view kXFixes = "XFIXES";
+// X Fixes Extension, version 5.0.
+constexpr std::uint8_t kQueryVersion = 0;
+constexpr std::uint8_t kSelectCursorInput = 3;
+constexpr std::uint8_t kGetCursorImage = 4;
+constexpr std::uint32_t kDisplayCursorNotify = 1;
+constexpr std::uint32_t kAlpha = 0xFF000000;
+
+struct Request {
+    std::uint8_t major = 0;
+    std::uint8_t minor = 0;
+    std::uint16_t length = 0;  // xcb's matter
+    std::uint32_t words[2] = {};
+};
+
+struct CursorImage {  // reply of GetCursorImage; the pixels follow
+    std::uint8_t type = 0;
+    std::uint8_t unused0 = 0;
+    std::uint16_t sequence = 0;
+    std::uint32_t length = 0;  // words after these 32 bytes
+    std::int16_t x = 0;
+    std::int16_t y = 0;
+    std::uint16_t width = 0;
+    std::uint16_t height = 0;
+    std::uint32_t unused1[4] = {};
+};
+static_assert(sizeof(CursorImage) == 32);
+
+unsigned send(const Xcb& xcb, xcb_connection_t* connection, Request request, std::size_t words,
+              std::uint8_t major, bool has_reply) {
+    std::array<iovec, 4> parts{};
+    parts[2] = {&request, 4 + words * 4};
+    const xcb_protocol_request_t kind{1, nullptr, major,
+                                      has_reply ? std::uint8_t{0} : std::uint8_t{1}};
+    return xcb.send_request(connection, 0, parts.data() + 2, &kind);
+}
+
+}  // namespace
+
+void X11Watcher::find_xfixes() {
+    const Reply<xcb_query_extension_reply_t> reply(xcb_.query_extension_reply(
+        connection_, xcb_.query_extension(connection_, kXFixes.size(), kXFixes.data()), nullptr));
+    if (!reply || !reply->present) return;
+    // The server answers nothing else before it has been told the client's version.
+    Request request;
+    request.minor = kQueryVersion;
+    request.words[0] = 2;
+    const unsigned ask = send(xcb_, connection_, request, 2, reply->major_opcode, true);
+    const Reply<void> version(xcb_.wait_for_reply(connection_, ask, nullptr));
+    if (!version) return;
+    xfixes_ = reply->major_opcode;
+    xfixes_event_ = static_cast<std::uint8_t>(reply->first_event + 1);  // CursorNotify
+}
+
+void X11Watcher::watch_cursor(bool wanted) {
+    if (xfixes_ == 0) return;
+    Request request;
+    request.minor = kSelectCursorInput;
+    request.words[0] = root();
+    request.words[1] = wanted ? kDisplayCursorNotify : 0;
+    (void)send(xcb_, connection_, request, 2, xfixes_, false);
+    cursor_changed_ = wanted;
+}
+
+// Of no cursor, or of one without a pixel that is to be seen: apps hide theirs in both ways.
+bool X11Watcher::cursor_is_hidden() {
+    Request request;
+    request.minor = kGetCursorImage;
+    const unsigned ask = send(xcb_, connection_, request, 0, xfixes_, true);
+    const Reply<void> reply(xcb_.wait_for_reply(connection_, ask, nullptr));
+    if (!reply) return false;
+    CursorImage image;
+    std::memcpy(&image, reply.get(), sizeof image);
+    const std::size_t pixels = std::size_t{image.width} * image.height;
+    if (pixels > image.length) return false;
+    const char* at = static_cast<const char*>(reply.get()) + sizeof image;
+    for (std::size_t i = 0; i < pixels; ++i) {
+        std::uint32_t pixel = 0;
+        std::memcpy(&pixel, at + i * sizeof pixel, sizeof pixel);
+        if (pixel & kAlpha) return false;
+    }
+    return true;
+}
+
+void X11Watcher::tell_cursor() {
+    if (!cursor_changed_) return;
+    cursor_changed_ = false;
+    const bool hidden = cursor_is_hidden();
+    {
+        const std::lock_guard lock(mutex_);
+        for (X11Window* window : windows_) {
+            if (window->input_->focused() && window->events_.cursor) window->events_.cursor(hidden);
+        }
+    }
+    kick();  // there may be events behind the reply
+}
+
+}  // namespace vdmabuf::window

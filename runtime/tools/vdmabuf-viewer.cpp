@@ -47,6 +47,11 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
                    "Frames a second that count as shown; 0: at once [the display's, else 60]")
         ->check(vdmabuf::tools::number_in(0, 10000))
         ->type_name("HZ");
+    app.add_option("--hidden-rate", settings.hidden_hz,
+                   "Frames a second of apps whose windows are minimized or hidden; 0: as if they "
+                   "were seen [10]")
+        ->check(vdmabuf::tools::number_in(0, 10000))
+        ->type_name("HZ");
     app.add_option("--frames", settings.frames, "End after this many frames of one stream")
         ->type_name("N");
     app.add_flag("--once", settings.once, "End with the last stream");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/viewer/presenter.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "runtime/common/clock.hpp"
@@ -85,6 +86,12 @@ void Presenter::set_hud(bool on) {
     changed_.notify_all();
 }
 
+void Presenter::set_hidden(std::uint64_t period_ns) {
+    const std::lock_guard lock(mutex_);
+    hidden_period_ns_ = period_ns;
+    changed_.notify_all();
+}
+
 void Presenter::wait_for_work(std::unique_lock<std::mutex>& lock) {
     const auto work = [this] { return stop_ || (started_ && (next_ || redraw_)); };
     if (!hud_stale_) return changed_.wait(lock, work);
@@ -154,13 +161,27 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     shown.refresh_ns = pacer_->refresh_ns();
     // What could not be shown must not make the app run without limit.
     const std::uint64_t at = shown.ok ? pacer_->shown_at(handed) : handed + shown.refresh_ns;
-    while (!stop_ && now_ns() < at) {
-        changed_.wait_for(lock, std::chrono::nanoseconds(at - now_ns()));
-    }
-    shown.time_ns = at;
+    wait_until_shown(lock, shown, at);
     lock.unlock();
     shown_(shown);
     lock.lock();
+}
+
+// At `at`, or later in a window that nobody sees; one that comes into sight goes on at once.
+void Presenter::wait_until_shown(std::unique_lock<std::mutex>& lock, Shown& shown,
+                                 std::uint64_t at) {
+    for (;;) {
+        const bool slowed = hidden_period_ns_ != 0 && shown_ns_ + hidden_period_ns_ > at;
+        const std::uint64_t until = slowed ? shown_ns_ + hidden_period_ns_ : at;
+        const std::uint64_t now = now_ns();
+        if (stop_ || now >= until) {
+            shown.time_ns = slowed ? until : std::max(at, shown_ns_);
+            break;
+        }
+        changed_.wait_for(lock, std::chrono::nanoseconds(until - now));
+    }
+    shown.refresh_ns = std::max(shown.refresh_ns, hidden_period_ns_);
+    shown_ns_ = shown.time_ns;
 }
 
 // False: there is none, and that was said.

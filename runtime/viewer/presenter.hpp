@@ -45,6 +45,9 @@ class Presenter {
     void redraw();
     void set_scale(Scale scale);  // and draws anew
     void set_hud(bool on);        // likewise
+    // While nobody sees the window, frames count as shown no faster than every `period_ns`; 0: it
+    // is seen.
+    void set_hidden(std::uint64_t period_ns);
 
   private:
     struct Frame {
@@ -59,6 +62,7 @@ class Presenter {
                        Scale scale, bool hud);
     bool prepare_hud(VkFormat format);
     void wait_for_work(std::unique_lock<std::mutex>& lock);
+    void wait_until_shown(std::unique_lock<std::mutex>& lock, Shown& shown, std::uint64_t at);
 
     std::shared_ptr<gpu::Device> device_;
     const std::shared_ptr<FrameHistory> history_;
@@ -76,6 +80,7 @@ class Presenter {
     bool hud_wanted_ = false;
     std::optional<Frame> next_;
     std::optional<RefreshPacer> pacer_;
+    std::uint64_t hidden_period_ns_ = 0;
 
     // Of the thread alone.
     std::optional<Frame> newest_;
@@ -84,8 +89,9 @@ class Presenter {
     Painter painter_;
     std::unique_ptr<Hud> hud_;  // made by the first frame that it is wanted on
     bool hud_broken_ = false;
-    bool hud_stale_ = false;  // tells of frames that were a second ago
-    bool broken_ = false;     // the last drawing failed, and that was said
+    bool hud_stale_ = false;      // tells of frames that were a second ago
+    bool broken_ = false;         // the last drawing failed, and that was said
+    std::uint64_t shown_ns_ = 0;  // when the last frame counted as shown
 
     std::thread thread_;  // last: started when all else is there
 };

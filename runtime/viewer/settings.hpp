@@ -41,6 +41,7 @@ struct Settings {
     bool fullscreen = false;
     bool on_top = false;
     bool hud = false;
+    double hidden_hz = 10;       // pace of apps whose windows nobody sees; 0: as if seen
     bool input = true;           // keys and pointer go to the apps
     std::string pictures = ".";  // directory for those that the key takes
 

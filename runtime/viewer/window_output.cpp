@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 #include "runtime/viewer/presenter.hpp"
 #include "runtime/viewer/size_wishes.hpp"
@@ -45,6 +46,9 @@ class SharedWindow final : public WindowListener {
         : events_(loop, std::move(events)),
           wanted_refresh_ns_(refresh_ns),
           takes_input_(takes_input),
+          hidden_period_ns_(settings.hidden_hz > 0
+                                ? static_cast<std::uint64_t>(kNsPerSecond / settings.hidden_hz)
+                                : 0),
           scale_(settings.scale),
           hud_(settings.hud) {
         presenter_ = std::make_unique<Presenter>(
@@ -87,6 +91,7 @@ class SharedWindow final : public WindowListener {
         const std::lock_guard lock(mutex_);
         if (occluded_ == is_occluded) return;
         occluded_ = is_occluded;
+        if (presenter_) presenter_->set_hidden(is_occluded ? hidden_period_ns_ : 0);
         tell({0, 0});
     }
     void close_clicked() override {
@@ -151,6 +156,7 @@ class SharedWindow final : public WindowListener {
     LoopEvents events_;
     const std::optional<std::uint64_t> wanted_refresh_ns_;
     const bool takes_input_;
+    const std::uint64_t hidden_period_ns_;
     std::mutex mutex_;
     WindowInput input_;
     WindowInput::Shown shown_;

@@ -3,8 +3,11 @@
 
 #include <SDL.h>
 
+#include <string_view>
+
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/viewer/x11_errors.hpp"
 
 namespace vdmabuf::viewer {
 namespace {
@@ -40,6 +43,7 @@ Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
         error.text += " (start it in a desktop session, or use --headless)";
         return error;
     }
+    if (std::string_view(SDL_GetCurrentVideoDriver()) == "x11") survive_x11_errors();
     SDL_StopTextInput();  // keys are keys: what they write is the guest's matter
     std::unique_ptr<WindowSystem> system(new WindowSystem);
     system->hidden_.window =

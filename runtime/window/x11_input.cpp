@@ -111,12 +111,22 @@ void X11Input::take_focus() {
     main_ = server_.main_window(window_);
     if (main_ == XCB_WINDOW_NONE) main_ = window_;
     top_ = server_.top_of(window_);
-    // What somebody who died in between had pressed.
+    // What somebody who died in between had pressed, or the window that had the focus before: its
+    // thread may be later than this one, and a button that is held keeps the pointer for its
+    // window.
     const Reply<xcb_query_keymap_reply_t> down(server_.xcb_.query_keymap_reply(
         server_.connection_, server_.xcb_.query_keymap(server_.connection_), nullptr));
     for (unsigned code = 0; down && code < 256; ++code) {
         if (down->keys[code / 8] >> (code % 8) & 1) {
             server_.fake_input(XCB_KEY_RELEASE, static_cast<std::uint8_t>(code));
+        }
+    }
+    const Reply<xcb_query_pointer_reply_t> pointer(server_.xcb_.query_pointer_reply(
+        server_.connection_, server_.xcb_.query_pointer(server_.connection_, server_.root()),
+        nullptr));
+    for (unsigned number = 1; pointer && number <= 5; ++number) {
+        if (pointer->mask & (XCB_BUTTON_MASK_1 << (number - 1))) {
+            server_.fake_input(XCB_BUTTON_RELEASE, static_cast<std::uint8_t>(number));
         }
     }
     raise();

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "tests/runtime/viewer/harness.hpp"
 
@@ -326,6 +328,39 @@ TEST_F(Window, AStillPictureWakesNobody) {
     ::sleep(5);
     EXPECT_EQ(scene_.broker().sleeps() - brokers, 0U);
     EXPECT_EQ(viewer->sleeps() - viewers, 0U);
+    end(*viewer);
+}
+
+// Minimized, an app of FIFO frames goes on at the pace of --hidden-rate, and at its own when it is
+// seen again.
+TEST_F(Window, HiddenWindowsAreSlow) {
+    auto viewer = scene_.viewer({"--hidden-rate", "12"});
+    auto app = scene_.app({"--title", "hides", "--times"});
+    ASSERT_TRUE(wait_until([&] { return scene_.window("hides").width == 320; }));
+    // Frames that are shown in so many seconds.
+    const auto shown_in = [&](double seconds) {
+        const auto count = [&] {
+            const std::string text = app->output();
+            std::size_t lines = 0;
+            for (std::size_t at = 0; (at = text.find("shown ", at)) != std::string::npos; ++at) {
+                ++lines;
+            }
+            return lines;
+        };
+        const std::size_t before = count();
+        std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+        return static_cast<double>(count() - before) / seconds;
+    };
+    const double seen = shown_in(2);
+    ASSERT_GT(seen, 20);
+    ASSERT_EQ(xdotool("search --name '^hides$' windowunmap --sync"), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    const double hidden = shown_in(3);
+    EXPECT_GT(hidden, 4);
+    EXPECT_LT(hidden, 13.5);
+    ASSERT_EQ(xdotool("search --name '^hides$' windowmap --sync"), 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_GT(shown_in(2), 20);
     end(*viewer);
 }
 

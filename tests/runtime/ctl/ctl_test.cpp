@@ -63,6 +63,7 @@ TEST(Ctl, StatsAreRatesOfTheApp) {
     auto viewer = scene.viewer({"--headless", "--refresh", "0"});
     auto app = scene.app({"--hz", "50", "--mode", "1"});
     ASSERT_FALSE(wait_for_stream(scene).empty());
+    ASSERT_TRUE(wait_until([&] { return viewer->output().find("imported") != std::string::npos; }));
     auto ctl = scene.ctl({"stats", "--json", "--seconds", "2"});
     EXPECT_EQ(ctl->wait(), 0);
     const auto json = nlohmann::json::parse(ctl->output(), nullptr, false);

@@ -16,24 +16,16 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/producer/connection.hpp"
+#include "tests/bench/need.hpp"
 
 namespace {
 
 using namespace vdmabuf;
+using bench::fail;
+using bench::need;
 
 constexpr std::uint64_t kFrameBytes = std::uint64_t{3840} * 2160 * 4;
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
-
-[[noreturn]] void fail(const std::string& text) {
-    std::fprintf(stderr, "guest_micro_bench: %s\n", text.c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-    if (!result) fail(result.error().text);
-    return std::move(*result);
-}
 
 class Answers : public producer::StreamListener {
   public:

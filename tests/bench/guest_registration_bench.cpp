@@ -26,10 +26,13 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/producer/connection.hpp"
+#include "tests/bench/need.hpp"
 
 namespace {
 
 using namespace vdmabuf;
+using bench::fail;
+using bench::need;
 
 constexpr std::uint32_t kWidth = 3840;
 constexpr std::uint32_t kHeight = 2160;
@@ -37,17 +40,6 @@ constexpr std::uint64_t kPitch = std::uint64_t{kWidth} * 4;
 constexpr std::uint64_t kBytes = kPitch * kHeight;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
-
-[[noreturn]] void fail(const std::string& text) {
-    std::fprintf(stderr, "guest_registration_bench: %s\n", text.c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-    if (!result) fail(result.error().text);
-    return std::move(*result);
-}
 
 // Tells when a frame was answered, and when it came back.
 class Answers : public producer::StreamListener {

@@ -18,10 +18,13 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/mapping.hpp"
 #include "runtime/consumer/import.hpp"
+#include "tests/bench/need.hpp"
 
 namespace {
 
 using namespace vdmabuf;
+using bench::fail;
+using bench::need;
 
 constexpr std::uint32_t kWidth = 3840;
 constexpr std::uint32_t kHeight = 2160;
@@ -30,17 +33,6 @@ constexpr std::uint64_t kBytes = kPitch * kHeight;
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
 constexpr std::uint64_t kWhole = std::uint64_t{2} << 20;
 constexpr std::uint64_t kPiece = std::uint64_t{64} << 10;
-
-[[noreturn]] void fail(const std::string& text) {
-    std::fprintf(stderr, "import_bench: %s\n", text.c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-    if (!result) fail(result.error().text);
-    return std::move(*result);
-}
 
 // A VM's memory as QEMU gives it, all of it there.
 std::shared_ptr<const UniqueFd> guest_memory(std::uint64_t size) {

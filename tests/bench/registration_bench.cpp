@@ -19,27 +19,19 @@
 #include "runtime/consumer/client.hpp"
 #include "runtime/consumer/import.hpp"
 #include "runtime/producer/connection.hpp"
+#include "tests/bench/need.hpp"
 
 namespace {
 
 using namespace vdmabuf;
+using bench::fail;
+using bench::need;
 
 constexpr std::uint32_t kWidth = 3840;
 constexpr std::uint32_t kHeight = 2160;
 constexpr std::uint64_t kPitch = std::uint64_t{kWidth} * 4;
 constexpr std::uint64_t kBytes = kPitch * kHeight;
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
-
-[[noreturn]] void fail(const std::string& text) {
-    std::fprintf(stderr, "registration_bench: %s\n", text.c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-    if (!result) fail(result.error().text);
-    return std::move(*result);
-}
 
 // Imports every image of every stream of this process's producer; on a thread of its own.
 class Importing : public consumer::ClientListener {

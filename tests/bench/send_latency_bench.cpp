@@ -25,24 +25,16 @@
 #include "runtime/common/event_loop.hpp"
 #include "runtime/consumer/client.hpp"
 #include "runtime/producer/connection.hpp"
+#include "tests/bench/need.hpp"
 
 namespace {
 
 using namespace vdmabuf;
+using bench::fail;
+using bench::need;
 
 constexpr int kBlock = 200;                  // frames, and round trips, of a round
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
-
-[[noreturn]] void fail(const std::string& text) {
-    std::fprintf(stderr, "send_latency_bench: %s\n", text.c_str());
-    std::exit(1);
-}
-
-template <typename T>
-T need(Result<T> result) {
-    if (!result) fail(result.error().text);
-    return std::move(*result);
-}
 
 // Notes when each frame came, and answers.
 class Receiving : public consumer::ClientListener {

@@ -270,9 +270,15 @@ class ProducerInputTest : public ProducerTest {
         return made;
     }
     bool heard(std::vector<input::Event> events) {
-        const bool good = listener.wait([&] { return listener.input == events; }, 2000);
-        if (!good) ADD_FAILURE() << listener.input.size() << " events";
-        listener.input.clear();
+        // Compared and emptied in one go: the reader may add to it at any time.
+        const bool good = listener.wait(
+            [&] {
+                if (listener.input != events) return false;
+                listener.input.clear();
+                return true;
+            },
+            2000);
+        if (!good) ADD_FAILURE() << "other events, or none";
         return good;
     }
     const input::Event focus = input::make_event(input::Kind::focus, 0, 1);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// What an app asks of a swapchain: looked at before anything is made.
+#pragma once
+
+#include "layer/image_strategy.hpp"
+
+namespace vdmabuf::layer {
+
+struct PhysicalDevice;
+
+// Why this cannot be a swapchain, as a driver would refuse it; or nullptr.
+const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical);
+ImageRequest request_of(const VkSwapchainCreateInfoKHR& info);
+
+}  // namespace vdmabuf::layer

@@ -6,6 +6,7 @@
 
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
+#include "egl/pixmap_copy.hpp"
 #include "egl/real_vendor.hpp"
 
 namespace vdmabuf::egl {
@@ -38,6 +39,7 @@ bool patched_attrib(const Display& display, EGLConfig config, EGLint name, EGLin
     switch (name) {
         case EGL_SURFACE_TYPE:
             value = display.vendor().told_types(value, can_be_window(display, config));
+            if (can_be_pixmap(display, config)) value |= EGL_PIXMAP_BIT;
             return true;
         case EGL_MIN_SWAP_INTERVAL:
             value = 0;
@@ -58,7 +60,7 @@ bool patched_attrib(const Display& display, EGLConfig config, EGLint name, EGLin
             value = visual ? kTrueColor : EGL_NONE;
             return true;
         case EGL_NATIVE_RENDERABLE:
-            value = EGL_FALSE;  // nothing of X11 draws into what the host shows
+            value = visual ? EGL_TRUE : EGL_FALSE;  // into pixmaps
             return true;
         default:
             return false;
@@ -98,12 +100,25 @@ EGLBoolean all(Display& display, EGLConfig* configs, EGLint size, EGLint* count)
 struct Wanted {
     std::vector<EGLint> below;  // what the real vendor is asked
     bool window = true;         // EGL_SURFACE_TYPE's default
+    bool pixmap = false;
+    EGLint depth_red = EGL_DONT_CARE;  // EGL_MATCH_NATIVE_PIXMAP: its colours' size; 0: none fits
     bool by_id = false;
     bool impossible = false;
     EGLint visual_type = EGL_DONT_CARE;
 };
 
-Wanted split(const VendorDisplay& vendor, const EGLint* attributes) {
+// What the pixmap of EGL_MATCH_NATIVE_PIXMAP takes.
+EGLint red_of_pixmap(const Display& display, EGLint handle) {
+    EGLint error = EGL_SUCCESS;
+    // Numbers of X11's pixmaps have 29 bits.
+    const auto id = static_cast<std::uintptr_t>(static_cast<std::uint32_t>(handle));
+    const auto pixmap = display.platform().pixmap(reinterpret_cast<void*>(id), false, error);
+    return pixmap ? red_of_depth(pixmap->depth()) : 0;
+}
+
+Wanted split(const Display& display, const EGLint* attributes) {
+    const VendorDisplay& vendor = display.vendor();
+    const bool x11 = display.platform().is_x11();
     Wanted wanted;
     EGLint surface_type = EGL_WINDOW_BIT;
     for (const EGLint* at = attributes; at && *at != EGL_NONE; at += 2) {
@@ -118,13 +133,17 @@ Wanted split(const VendorDisplay& vendor, const EGLint* attributes) {
             case EGL_NATIVE_VISUAL_ID:  // ignored (EGL 1.5, 3.4.1.2)
                 break;
             case EGL_NATIVE_RENDERABLE:
-                wanted.impossible |= value == EGL_TRUE;
+                // Of X11's all, where visuals are, of others none.
+                wanted.impossible |= value != EGL_DONT_CARE && (value == EGL_TRUE) != x11;
                 break;
             case EGL_MIN_SWAP_INTERVAL:
                 wanted.impossible |= value != EGL_DONT_CARE && value != 0;
                 break;
             case EGL_MAX_SWAP_INTERVAL:
                 wanted.impossible |= value != EGL_DONT_CARE && value != kMaxSwapInterval;
+                break;
+            case EGL_MATCH_NATIVE_PIXMAP:
+                if (x11 && value != EGL_NONE) wanted.depth_red = red_of_pixmap(display, value);
                 break;
             case EGL_CONFIG_ID:
                 wanted.by_id |= value != EGL_DONT_CARE;
@@ -137,6 +156,9 @@ Wanted split(const VendorDisplay& vendor, const EGLint* attributes) {
         wanted.window = false;
     } else {
         wanted.window = surface_type & EGL_WINDOW_BIT;
+        // What stands behind windows stands behind pixmaps too.
+        wanted.pixmap = x11 && (surface_type & EGL_PIXMAP_BIT);
+        if (wanted.pixmap) surface_type = (surface_type & ~EGL_PIXMAP_BIT) | EGL_WINDOW_BIT;
         surface_type = vendor.types_for(surface_type);
     }
     wanted.below.insert(wanted.below.end(), {EGL_SURFACE_TYPE, surface_type, EGL_NONE});
@@ -146,7 +168,7 @@ Wanted split(const VendorDisplay& vendor, const EGLint* attributes) {
 EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs, EGLint size,
                   EGLint* count) {
     if (!count) return fail(EGL_BAD_PARAMETER);
-    const Wanted wanted = split(display.vendor(), attributes);
+    const Wanted wanted = split(display, attributes);
     EGLint available = 0;
     if (!real().ChooseConfig(display.handle(), wanted.below.data(), nullptr, 0, &available)) {
         return EGL_FALSE;
@@ -162,6 +184,11 @@ EGLBoolean choose(Display& display, const EGLint* attributes, EGLConfig* configs
         if (wanted.by_id) return false;  // all else is ignored
         if (wanted.impossible) return true;
         if (wanted.window && !can_be_window(display, config)) return true;
+        if (wanted.pixmap && !can_be_pixmap(display, config)) return true;
+        if (wanted.depth_red != EGL_DONT_CARE &&
+            wanted.depth_red != attribute_of(display, config, EGL_RED_SIZE)) {
+            return true;
+        }
         if (wanted.visual_type == EGL_DONT_CARE) return false;
         EGLint type = EGL_NONE;
         (void)patched_attrib(display, config, EGL_NATIVE_VISUAL_TYPE, type);
@@ -178,6 +205,10 @@ bool can_be_window(const Display& display, EGLConfig config) noexcept {
     const EGLint red = attribute_of(display, config, EGL_RED_SIZE);
     if (red != 8 && red != 10 && red != 5) return false;  // no floats
     return !display.platform().is_x11() || visual_of(display, config) != 0;
+}
+
+bool can_be_pixmap(const Display& display, EGLConfig config) noexcept {
+    return display.platform().is_x11() && can_be_window(display, config);
 }
 
 EGLBoolean get_configs(EGLDisplay handle, EGLConfig* configs, EGLint size, EGLint* count) noexcept {

@@ -10,6 +10,8 @@ class Display;
 
 // Whether windows can be made with it.
 bool can_be_window(const Display& display, EGLConfig config) noexcept;
+// Whether pixmaps of X11 can be drawn into with it.
+bool can_be_pixmap(const Display& display, EGLConfig config) noexcept;
 
 EGLBoolean get_configs(EGLDisplay display, EGLConfig* configs, EGLint size, EGLint* count) noexcept;
 EGLBoolean choose_config(EGLDisplay display, const EGLint* attributes, EGLConfig* configs,

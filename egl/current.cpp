@@ -2,6 +2,7 @@
 #include "egl/current.hpp"
 
 #include "egl/errors.hpp"
+#include "egl/pixmap_entry.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
 #include "egl/surface_entry.hpp"
@@ -40,6 +41,14 @@ WindowSurface* current_draw() noexcept {
     return t_current.our_draw;
 }
 
+EGLSurface current_draw_handle() noexcept {
+    return t_current.draw;
+}
+
+EGLContext current_context() noexcept {
+    return t_current.context;
+}
+
 bool is_current(const WindowSurface& surface) noexcept {
     return t_current.our_draw == &surface || t_current.our_read == &surface;
 }
@@ -69,6 +78,7 @@ EGLBoolean make_current(EGLDisplay display, EGLSurface draw, EGLSurface read,
     Current next{
         display, draw, read, context, find_surface(display, draw), find_surface(display, read)};
     if (next.our_draw && t_current.our_draw != next.our_draw) next.our_draw->follow_window(false);
+    flush_pixmap();  // what is current no longer has been flushed (EGL 1.5, 3.7.3)
     if (!real().MakeCurrent(display, below(next.our_draw, draw), below(next.our_read, read),
                             context)) {
         return EGL_FALSE;
@@ -79,6 +89,7 @@ EGLBoolean make_current(EGLDisplay display, EGLSurface draw, EGLSurface read,
 }
 
 EGLBoolean release_thread() noexcept {
+    flush_pixmap();
     const EGLBoolean released = real().ReleaseThread();
     if (released) change({});
     return released;

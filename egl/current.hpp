@@ -10,6 +10,8 @@ class WindowSurface;
 
 // The draw surface, when it is one of ours.
 WindowSurface* current_draw() noexcept;
+EGLSurface current_draw_handle() noexcept;  // the app's; of the vendor too
+EGLContext current_context() noexcept;
 bool is_current(const WindowSurface& surface) noexcept;  // as draw or read surface
 // The pbuffer behind a current surface is another one now.
 void make_current_again() noexcept;

@@ -20,18 +20,10 @@ using window::Xlib;
 
 class X11Native final : public NativeWindow {
   public:
-    X11Native(const Xcb& xcb, std::shared_ptr<window::X11Watcher> watcher, xcb_window_t id)
-        : xcb_(xcb), watcher_(std::move(watcher)), id_(id) {}
+    X11Native(std::shared_ptr<window::X11Watcher> watcher, xcb_window_t id)
+        : watcher_(std::move(watcher)), id_(id) {}
 
-    // The answer on the app's connection means that the server knows the window: the app need not
-    // have flushed the request that makes it.
-    bool ask(xcb_connection_t* app) noexcept {
-        const window::Reply<xcb_get_geometry_reply_t> reply(
-            xcb_.get_geometry_reply(app, xcb_.get_geometry(app, id_), nullptr));
-        if (!reply) return false;
-        last_ = {reply->width, reply->height};
-        return true;
-    }
+    void has(window::Extent extent) noexcept { last_ = extent; }
 
     void watch(Events events) override {
         watched_ = window::X11Window::watch(
@@ -64,12 +56,28 @@ class X11Native final : public NativeWindow {
     }
 
   private:
-    const Xcb& xcb_;
     const std::shared_ptr<window::X11Watcher> watcher_;
     const xcb_window_t id_;
     std::unique_ptr<window::X11Window> watched_;
     window::Extent last_{1, 1};
 };
+
+using Geometry = window::Reply<xcb_get_geometry_reply_t>;
+
+// The answer on the app's connection means that the server knows the window or pixmap: the app need
+// not have flushed the request that makes it.
+Geometry ask(const Xcb& xcb, xcb_connection_t* app, xcb_drawable_t id) {
+    return Geometry(xcb.get_geometry_reply(app, xcb.get_geometry(app, id), nullptr));
+}
+
+// Window and Pixmap of Xlib are longs, xcb's numbers have 32 bits: the low half on the machines
+// there are.
+bool read_id(void* handle, bool by_pointer, xcb_drawable_t& id) {
+    if (by_pointer && !handle) return false;
+    id = by_pointer ? *static_cast<const std::uint32_t*>(handle)
+                    : static_cast<xcb_drawable_t>(reinterpret_cast<std::uintptr_t>(handle));
+    return true;
+}
 
 // The app's connections to a server, as far as they are open: the app closes them without a word,
 // and what has taken the descriptor of one is another file.
@@ -129,23 +137,30 @@ class X11Platform final : public Platform {
 
     std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer, window::Extent,
                                          EGLint& error) override {
-        if (by_pointer && !handle) {
-            error = EGL_BAD_NATIVE_WINDOW;
-            return nullptr;
-        }
-        std::uintptr_t id = reinterpret_cast<std::uintptr_t>(handle);
-        // Window of Xlib is a long, xcb_window_t has 32 bits: the low half on the machines there
-        // are.
-        if (by_pointer) id = *static_cast<const std::uint32_t*>(handle);
-        auto native = std::make_unique<X11Native>(xcb_, watcher_, static_cast<xcb_window_t>(id));
+        error = EGL_BAD_NATIVE_WINDOW;
+        xcb_window_t id = 0;
+        if (!read_id(handle, by_pointer, id)) return nullptr;
+        auto native = std::make_unique<X11Native>(watcher_, id);
         const auto connections = app_.open();
         // Of several, that which made the window knows it; of none, nobody knows better.
         for (xcb_connection_t* connection : connections) {
-            if (native->ask(connection)) return native;
+            if (const Geometry known = ask(xcb_, connection, id)) {
+                native->has({known->width, known->height});
+                return native;
+            }
         }
-        if (connections.empty()) return native;
-        error = EGL_BAD_NATIVE_WINDOW;
-        return nullptr;
+        return connections.empty() ? std::move(native) : nullptr;
+    }
+
+    std::unique_ptr<window::X11Pixmap> pixmap(void* handle, bool by_pointer,
+                                              EGLint& error) override {
+        error = EGL_BAD_NATIVE_PIXMAP;
+        xcb_pixmap_t id = 0;
+        if (!read_id(handle, by_pointer, id)) return nullptr;
+        for (xcb_connection_t* connection : app_.open()) {
+            if (ask(xcb_, connection, id)) break;
+        }
+        return window::X11Pixmap::open(watcher_, id);
     }
 
   private:

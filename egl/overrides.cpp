@@ -10,6 +10,7 @@
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
 #include "egl/extension_entry.hpp"
+#include "egl/pixmap_entry.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface_entry.hpp"
 #include "egl/swap.hpp"
@@ -61,6 +62,9 @@ const Override kOverrides[] = {
     ours("eglChooseConfig", choose_config),
     ours("eglCopyBuffers", copy_buffers),
     ours("eglCreatePbufferSurface", create_pbuffer_surface),
+    ours("eglCreatePixmapSurface", create_pixmap_surface),
+    ours("eglCreatePlatformPixmapSurface", create_platform_pixmap_surface),
+    ours("eglCreatePlatformPixmapSurfaceEXT", create_platform_pixmap_surface_ext),
     ours("eglCreatePlatformWindowSurface", create_platform_window_surface),
     ours("eglCreatePlatformWindowSurfaceEXT", create_platform_window_surface_ext),
     ours("eglCreateWindowSurface", create_window_surface),
@@ -71,6 +75,7 @@ const Override kOverrides[] = {
     ours("eglInitialize", initialize),
     ours("eglMakeCurrent", make_current),
     ours("eglPostSubBufferNV", post_sub_buffer),
+    ours("eglQueryContext", query_context),
     ours("eglQueryDevicesEXT", query_devices),
     ours("eglQueryString", query_string),
     ours("eglQuerySurface", query_surface),
@@ -83,6 +88,10 @@ const Override kOverrides[] = {
     ours("eglSwapBuffersWithDamageKHR", swap_buffers_with_damage),
     ours("eglSwapInterval", swap_interval),
     ours("eglTerminate", terminate),
+    ours("eglWaitClient", wait_client),
+    ours("eglWaitGL", wait_gl),
+    {"glFinish", reinterpret_cast<void*>(gl_finish), true},
+    {"glFlush", reinterpret_cast<void*>(gl_flush), true},
 #define X(name, NAME)                                                                           \
     {Name##name::kName, reinterpret_cast<void*>(&Handed<PFNEGL##NAME##PROC, Name##name>::call), \
      true},

@@ -7,6 +7,7 @@
 
 #include "egl/egl.hpp"
 #include "egl/native_window.hpp"
+#include "runtime/window/x11_pixmap.hpp"
 
 namespace vdmabuf::egl {
 
@@ -35,6 +36,12 @@ class Platform {
     // said. Null, with an EGL error, when it is no window.
     virtual std::unique_ptr<NativeWindow> window(void* handle, bool by_pointer,
                                                  window::Extent wanted, EGLint& error) = 0;
+    // Null, with an EGL error, when it is no pixmap; only X11 has them. `by_pointer` as above.
+    virtual std::unique_ptr<window::X11Pixmap> pixmap(void* /*handle*/, bool /*by_pointer*/,
+                                                      EGLint& error) {
+        error = EGL_BAD_NATIVE_PIXMAP;
+        return nullptr;
+    }
 };
 
 // Null, with the reason in the log, when this platform is not ours to serve.

@@ -13,6 +13,7 @@ namespace vdmabuf::egl {
     X(ChooseConfig, CHOOSECONFIG)                 \
     X(CopyBuffers, COPYBUFFERS)                   \
     X(CreatePbufferSurface, CREATEPBUFFERSURFACE) \
+    X(CreatePixmapSurface, CREATEPIXMAPSURFACE)   \
     X(CreateWindowSurface, CREATEWINDOWSURFACE)   \
     X(DestroySurface, DESTROYSURFACE)             \
     X(GetConfigAttrib, GETCONFIGATTRIB)           \
@@ -20,6 +21,7 @@ namespace vdmabuf::egl {
     X(GetError, GETERROR)                         \
     X(Initialize, INITIALIZE)                     \
     X(MakeCurrent, MAKECURRENT)                   \
+    X(QueryContext, QUERYCONTEXT)                 \
     X(QueryString, QUERYSTRING)                   \
     X(QuerySurface, QUERYSURFACE)                 \
     X(ReleaseTexImage, RELEASETEXIMAGE)           \
@@ -27,7 +29,9 @@ namespace vdmabuf::egl {
     X(SurfaceAttrib, SURFACEATTRIB)               \
     X(SwapBuffers, SWAPBUFFERS)                   \
     X(SwapInterval, SWAPINTERVAL)                 \
-    X(Terminate, TERMINATE)
+    X(Terminate, TERMINATE)                       \
+    X(WaitClient, WAITCLIENT)                     \
+    X(WaitGL, WAITGL)
 
 struct RealVendor {
 #define X(name, NAME) PFNEGL##NAME##PROC name = nullptr;

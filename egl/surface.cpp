@@ -8,6 +8,7 @@
 
 #include "egl/current.hpp"
 #include "egl/display.hpp"
+#include "egl/pixmap_copy.hpp"
 #include "egl/real_vendor.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
@@ -21,16 +22,23 @@ constexpr std::uint64_t kUnknownRefreshNs = kNsPerSecond / 60;
 
 class NoWindow final : public NativeWindow {
   public:
-    explicit NoWindow(window::Extent extent) : extent_(extent) {}
+    explicit NoWindow(window::Extent extent, const void* identity = nullptr)
+        : extent_(extent), identity_(identity ? identity : this) {}
     void watch(Events) override {}
     void unwatch() noexcept override {}
     window::Extent extent() noexcept override { return extent_; }
     bool lost() const noexcept override { return false; }
-    const void* identity() const noexcept override { return this; }
+    const void* identity() const noexcept override { return identity_; }
 
   private:
     const window::Extent extent_;
+    const void* const identity_;
 };
+
+// Of X11's windows and pixmaps, whose numbers differ.
+const void* identity_of(const window::X11Pixmap& pixmap) {
+    return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(pixmap.id()));
+}
 
 }  // namespace
 
@@ -82,11 +90,24 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
 std::shared_ptr<WindowSurface> WindowSurface::create_unseen(window::Extent extent,
                                                             std::unique_ptr<Backing> backing,
                                                             EGLint& error) {
-    auto window = std::make_unique<NoWindow>(extent);
+    return create_unseen(std::make_unique<NoWindow>(extent), nullptr, std::move(backing), error);
+}
+
+std::shared_ptr<WindowSurface> WindowSurface::create_for_pixmap(
+    std::unique_ptr<window::X11Pixmap> pixmap, std::unique_ptr<Backing> backing, EGLint& error) {
+    const window::Extent extent = pixmap->extent();
+    auto window = std::make_unique<NoWindow>(extent, identity_of(*pixmap));
+    return create_unseen(std::move(window), std::move(pixmap), std::move(backing), error);
+}
+
+std::shared_ptr<WindowSurface> WindowSurface::create_unseen(
+    std::unique_ptr<NativeWindow> window, std::unique_ptr<window::X11Pixmap> pixmap,
+    std::unique_ptr<Backing> backing, EGLint& error) {
     std::shared_ptr<WindowSurface> surface(
         new WindowSurface(std::move(window), std::move(backing)));
+    surface->pixmap_ = std::move(pixmap);
     error = EGL_SUCCESS;
-    if (surface->resize(extent)) return surface;
+    if (surface->resize(surface->window_->extent())) return surface;
     error = real().GetError();
     return nullptr;
 }
@@ -196,6 +217,20 @@ EGLint WindowSurface::show(std::span<const stream::Rect> damage, int fence, std:
     backing_->handed_over(frame.slot, sent);
     window_->presented(size);
     return EGL_SUCCESS;
+}
+
+void WindowSurface::flush_to_pixmap() noexcept {
+    const std::lock_guard showing(show_mutex_);
+    // The pixmap's number may be another one's when the surface is destroyed.
+    if (!pixmap_ || destroyed_.load()) return;
+    try {
+        if (const EGLint error = copy_to_pixmap(below(), *pixmap_); error != EGL_SUCCESS) {
+            LOG_INFO("EGL: a pixmap does not get what was drawn (0x%x)",
+                     static_cast<unsigned>(error));
+        }
+    } catch (...) {
+        LOG_WARNING("EGL: no memory to bring a pixmap what was drawn");
+    }
 }
 
 void WindowSurface::pace(producer::FrameInfo& frame) {

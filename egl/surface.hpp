@@ -11,6 +11,7 @@
 #include "egl/backing.hpp"
 #include "egl/host_events.hpp"
 #include "egl/native_window.hpp"
+#include "runtime/window/x11_pixmap.hpp"
 
 namespace vdmabuf::egl {
 
@@ -27,6 +28,9 @@ class WindowSurface final : public producer::StreamListener,
     static std::shared_ptr<WindowSurface> create_unseen(window::Extent extent,
                                                         std::unique_ptr<Backing> backing,
                                                         EGLint& error);
+    // A pixmap's: a pbuffer whose colours the pixmap gets with flush_to_pixmap().
+    static std::shared_ptr<WindowSurface> create_for_pixmap(
+        std::unique_ptr<window::X11Pixmap> pixmap, std::unique_ptr<Backing> backing, EGLint& error);
     ~WindowSurface() override;
 
     EGLSurface handle() noexcept { return this; }
@@ -48,6 +52,9 @@ class WindowSurface final : public producer::StreamListener,
     // Shows what was drawn, when the borrowed `fence` has signalled (-1: at once). It is the
     // calling thread's draw surface. `serial`: 0 when the frame was lost. An EGL error.
     EGLint swap(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial) noexcept;
+    // Of pixmaps alone. It is the calling thread's draw surface.
+    bool is_pixmap() const noexcept { return pixmap_ != nullptr; }
+    void flush_to_pixmap() noexcept;
     void set_interval(EGLint interval) noexcept { interval_.store(interval); }
 
     // EGL_VDMABUF_host_window; any thread, but for last_frame(): as swap().
@@ -62,6 +69,10 @@ class WindowSurface final : public producer::StreamListener,
 
   private:
     WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_ptr<Backing> backing);
+    static std::shared_ptr<WindowSurface> create_unseen(std::unique_ptr<NativeWindow> window,
+                                                        std::unique_ptr<window::X11Pixmap> pixmap,
+                                                        std::unique_ptr<Backing> backing,
+                                                        EGLint& error);
     bool resize(window::Extent extent) noexcept;
     EGLint show(std::span<const stream::Rect> damage, int fence, std::uint64_t& serial);
     void pace(producer::FrameInfo& frame);
@@ -76,6 +87,7 @@ class WindowSurface final : public producer::StreamListener,
 
     const std::unique_ptr<NativeWindow> window_;
     const std::unique_ptr<Backing> backing_;
+    std::unique_ptr<window::X11Pixmap> pixmap_;  // set once, when made
     std::shared_ptr<producer::Connection> connection_;
     // A surface may be destroyed while another thread shows it; nobody else wants this.
     std::mutex show_mutex_;

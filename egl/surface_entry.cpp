@@ -11,6 +11,7 @@
 #include "egl/current.hpp"
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
+#include "egl/pixmap_entry.hpp"
 #include "egl/real_vendor.hpp"
 #include "egl/surface.hpp"
 #include "egl/window_request.hpp"
@@ -24,14 +25,6 @@ constinit HandleTable<WindowSurface> g_surfaces;
 
 std::uint64_t key_of(EGLSurface handle) noexcept {
     return reinterpret_cast<std::uintptr_t>(handle);
-}
-
-EGLSurface keep(Display& display, std::shared_ptr<WindowSurface> surface) {
-    const EGLSurface made = surface->handle();
-    g_surfaces.insert(key_of(made), surface.get());
-    display.add(std::move(surface));
-    (void)succeed();
-    return made;
 }
 
 template <typename Read>
@@ -51,7 +44,7 @@ EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_poin
     auto backing = display.vendor().backing(config, std::move(request.below));
     auto surface = WindowSurface::create(std::move(window), std::move(backing),
                                          std::move(request.title), request.app_id, error);
-    return surface ? keep(display, std::move(surface)) : no_surface(error);
+    return surface ? keep_surface(display, std::move(surface)) : no_surface(error);
 }
 
 // What a pbuffer's attributes say, where pbuffers are ours. An EGL error.
@@ -96,10 +89,18 @@ EGLSurface create_pbuffer(Display& display, EGLConfig config, const EGLint* attr
     if (error != EGL_SUCCESS) return no_surface(error);
     auto backing = display.vendor().backing(config, std::move(below));
     auto surface = WindowSurface::create_unseen(extent, std::move(backing), error);
-    return surface ? keep(display, std::move(surface)) : no_surface(error);
+    return surface ? keep_surface(display, std::move(surface)) : no_surface(error);
 }
 
 }  // namespace
+
+EGLSurface keep_surface(Display& display, std::shared_ptr<WindowSurface> surface) {
+    const EGLSurface made = surface->handle();
+    g_surfaces.insert(key_of(made), surface.get());
+    display.add(std::move(surface));
+    (void)succeed();
+    return made;
+}
 
 WindowSurface* find_surface(EGLDisplay, EGLSurface handle) noexcept {
     return g_surfaces.find(key_of(handle));
@@ -164,6 +165,7 @@ EGLBoolean destroy_surface(EGLDisplay handle, EGLSurface surface) noexcept {
     const std::shared_ptr<WindowSurface> last = display->take(ours);
     if (!last) return fail(EGL_BAD_SURFACE);
     g_surfaces.erase(key_of(surface));
+    if (ours == current_draw()) flush_pixmap();  // for the last time: the app may free it now
     last->destroy();
     return succeed();
 }
@@ -185,7 +187,7 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
             *value = static_cast<EGLint>(ours->extent().height);
             return succeed();
         case EGL_RENDER_BUFFER:
-            *value = EGL_BACK_BUFFER;
+            *value = ours->is_pixmap() ? EGL_SINGLE_BUFFER : EGL_BACK_BUFFER;
             return succeed();
         case EGL_SWAP_BEHAVIOR:
             *value = ours->swap_behaviour;
@@ -243,11 +245,6 @@ EGLBoolean bind_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer)
 EGLBoolean release_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept {
     if (find_surface(display, surface)) return fail(EGL_BAD_SURFACE);
     return real().ReleaseTexImage(display, surface, buffer);
-}
-
-EGLBoolean copy_buffers(EGLDisplay display, EGLSurface surface,
-                        EGLNativePixmapType target) noexcept {
-    return real().CopyBuffers(display, below(display, surface), target);
 }
 
 }  // namespace vdmabuf::egl

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
+
 #include "egl/egl.hpp"
 
 namespace vdmabuf::egl {
 
+class Display;
 class WindowSurface;
 
 // Null when it is none of ours.
 WindowSurface* find_surface(EGLDisplay display, EGLSurface handle) noexcept;
 
+// The app's handle for it, which the display keeps from now on. No error.
+EGLSurface keep_surface(Display& display, std::shared_ptr<WindowSurface> surface);
 // Its handle means nothing from now on.
 void forget_surface(WindowSurface& surface) noexcept;
 
@@ -28,7 +33,5 @@ EGLBoolean surface_attrib(EGLDisplay display, EGLSurface surface, EGLint attribu
                           EGLint value) noexcept;
 EGLBoolean bind_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept;
 EGLBoolean release_tex_image(EGLDisplay display, EGLSurface surface, EGLint buffer) noexcept;
-EGLBoolean copy_buffers(EGLDisplay display, EGLSurface surface,
-                        EGLNativePixmapType target) noexcept;
 
 }  // namespace vdmabuf::egl

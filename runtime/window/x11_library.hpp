@@ -42,6 +42,13 @@ namespace vdmabuf::window {
     X(query_keymap_reply)               \
     X(translate_coordinates)            \
     X(translate_coordinates_reply)      \
+    X(generate_id)                      \
+    X(create_gc)                        \
+    X(free_gc)                          \
+    X(put_image_checked)                \
+    X(get_maximum_request_length)       \
+    X(setup_pixmap_formats_iterator)    \
+    X(format_next)                      \
     X(query_extension)                  \
     X(query_extension_reply)            \
     X(wait_for_reply)                   \

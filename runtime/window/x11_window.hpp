@@ -96,6 +96,7 @@ class X11Watcher {
 
     friend class X11Window;
     friend class X11Input;
+    friend class X11Pixmap;
     explicit X11Watcher(const Xcb& xcb, xcb_connection_t* connection)
         : xcb_(xcb), connection_(connection) {}
 

@@ -10,7 +10,7 @@ GAINED = {
     "EGL_KHR_swap_buffers_with_damage", "EGL_EXT_swap_buffers_with_damage", "EGL_EXT_buffer_age",
     "EGL_KHR_partial_update", "EGL_VDMABUF_host_window", "EGL_NV_post_sub_buffer",
 }
-# They count refreshes of a screen that shows nothing, or bind pixmaps.
+# They count refreshes of a screen that shows nothing, or bind pixmaps to textures.
 LOST = {"EGL_ANGLE_sync_control_rate", "EGL_CHROMIUM_sync_control", "EGL_NOK_texture_from_pixmap"}
 
 
@@ -32,15 +32,14 @@ def words(lines):
 
 
 def configurations(lines, native):
-    """Without number, visual and the kinds of surfaces; of the vendor's, those of TrueColor."""
+    """Without number and visual; of the vendor's, those of TrueColor."""
     rows = Counter()
     for line in lines:
         row = re.fullmatch(r"0x\w+ (.*) 0x\w+(TC|DC|--)\s+(.*?)\s+(\S+)", line)
         if not row or (native and row.group(2) != "TC"):
             continue
-        kinds = set(row.group(4).split(","))
-        assert {"win", "pb"} <= kinds, line
-        assert native or ("pix" not in kinds and row.group(2) == "TC"), line
+        assert set(row.group(4).split(",")) == {"win", "pb", "pix"}, line
+        assert row.group(2) == "TC", line
         rows[row.group(1), row.group(3)] += 1
     return rows
 

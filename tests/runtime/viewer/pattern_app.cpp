@@ -31,6 +31,7 @@ struct Options {
     std::uint32_t height = 240;
     std::uint64_t pitch = 0;
     std::uint64_t frames = 0;
+    std::uint64_t first = 1;         // the number in the first picture
     std::uint64_t resize_after = 0;  // frames; then follows CONFIGURE or takes 1.5 times the size
     std::uint32_t images = 3;
     std::string title = "pattern";
@@ -229,7 +230,7 @@ int run(const Options& options) {
         const auto index = static_cast<std::size_t>(
             std::find(chain.slots.begin(), chain.slots.end(), static_cast<std::uint32_t>(slot)) -
             chain.slots.begin());
-        paint(options, chain, chain.buffers[index]->mapping.bytes(), n);
+        paint(options, chain, chain.buffers[index]->mapping.bytes(), options.first + n - 1);
         producer::FrameInfo frame;
         frame.slot = static_cast<std::uint32_t>(slot);
         frame.mode = static_cast<stream::PresentMode>(options.mode);
@@ -254,6 +255,7 @@ int main(int argc, char** argv) {
     app.add_option("--height", options.height);
     app.add_option("--pitch", options.pitch);
     app.add_option("--frames", options.frames);
+    app.add_option("--first", options.first);
     app.add_option("--resize-after", options.resize_after);
     app.add_option("--images", options.images);
     app.add_option("--title", options.title);

@@ -27,6 +27,8 @@ class Backing {
     virtual bool resize(window::Extent extent) noexcept = 0;
     virtual void drop_old() noexcept = 0;
     virtual void context_changed() noexcept {}
+    // The surface is linear in place of the sRGB that the app wants: frames are encoded.
+    virtual bool encodes_srgb() const noexcept { return false; }
     // Age in frames of what is drawn into now (EGL_EXT_buffer_age).
     virtual EGLint buffer_age() noexcept = 0;
 

@@ -10,6 +10,7 @@
 #include "egl/page_images.hpp"
 #include "egl/read_back.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/srgb_encoding.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/drm_format.hpp"
 #include "runtime/common/log.hpp"
@@ -42,6 +43,7 @@ class PbufferBacking final : public Backing {
     bool resize(window::Extent extent) noexcept override;
     void drop_old() noexcept override { destroy(std::exchange(old_, EGL_NO_SURFACE)); }
     void context_changed() noexcept override { read_back_.forget(); }
+    bool encodes_srgb() const noexcept override { return encodes_srgb_; }
     EGLint buffer_age() noexcept override { return age_; }
 
     Outcome finish(window::Extent extent, std::span<const stream::Rect> damage,
@@ -65,6 +67,8 @@ class PbufferBacking final : public Backing {
     }
 
   private:
+    EGLSurface make(window::Extent extent, bool linear) const noexcept;
+    bool may_encode_srgb() const noexcept;
     bool by_gpu(window::Extent extent, std::span<const stream::Rect> damage,
                 producer::FrameInfo& frame, UniqueFd& fence);
     void destroy(EGLSurface surface) const noexcept {
@@ -81,19 +85,18 @@ class PbufferBacking final : public Backing {
     ReadBack read_back_;
     PageImages images_;
     bool by_gpu_;
+    bool encodes_srgb_ = false;
 };
 
 bool PbufferBacking::resize(window::Extent extent) noexcept {
-    std::array<EGLint, 32> list{};
-    std::size_t used = 0;
-    for (const EGLint value : attributes_) {
-        if (used < list.size() - 5) list[used++] = value;
+    EGLSurface made = encodes_srgb_ ? EGL_NO_SURFACE : make(extent, false);
+    // Mesa's displays without a window system have no sRGB pbuffers since version 24, though they
+    // say so.
+    if (made == EGL_NO_SURFACE && may_encode_srgb()) {
+        (void)real().GetError();
+        made = make(extent, true);
+        encodes_srgb_ |= made != EGL_NO_SURFACE;
     }
-    for (const EGLint value : {EGL_WIDTH, static_cast<EGLint>(extent.width), EGL_HEIGHT,
-                               static_cast<EGLint>(extent.height), EGL_NONE}) {
-        list[used++] = value;
-    }
-    EGLSurface made = real().CreatePbufferSurface(display_, config_, list.data());
     if (made == EGL_NO_SURFACE) return false;
     drop_old();
     old_ = std::exchange(surface_, made);
@@ -101,10 +104,38 @@ bool PbufferBacking::resize(window::Extent extent) noexcept {
     return true;
 }
 
+// Of windows of 8 bits a colour, whose frames a CPU copies.
+bool PbufferBacking::may_encode_srgb() const noexcept {
+    if (!pages_) return false;
+    EGLint red = 0;
+    (void)real().GetConfigAttrib(display_, config_, EGL_RED_SIZE, &red);
+    for (std::size_t i = 0; i + 1 < attributes_.size(); i += 2) {
+        if (attributes_[i] == EGL_GL_COLORSPACE) {
+            return red == 8 && attributes_[i + 1] == EGL_GL_COLORSPACE_SRGB;
+        }
+    }
+    return false;
+}
+
+EGLSurface PbufferBacking::make(window::Extent extent, bool linear) const noexcept {
+    std::array<EGLint, 32> list{};
+    std::size_t used = 0;
+    for (std::size_t i = 0; i + 1 < attributes_.size() && used < list.size() - 6; i += 2) {
+        if (linear && attributes_[i] == EGL_GL_COLORSPACE) continue;
+        list[used++] = attributes_[i];
+        list[used++] = attributes_[i + 1];
+    }
+    for (const EGLint value : {EGL_WIDTH, static_cast<EGLint>(extent.width), EGL_HEIGHT,
+                               static_cast<EGLint>(extent.height), EGL_NONE}) {
+        list[used++] = value;
+    }
+    return real().CreatePbufferSurface(display_, config_, list.data());
+}
+
 Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const stream::Rect> damage,
                                         producer::FrameInfo& frame, UniqueFd& fence) {
     if (!read_back_.known() && !read_back_.prepare()) return Outcome::lost;  // of no GL: OpenVG
-    if (by_gpu_ && read_back_.reaches_images()) {
+    if (by_gpu_ && !encodes_srgb_ && read_back_.reaches_images()) {
         if (by_gpu(extent, damage, frame, fence)) return Outcome::frame;
         LOG_WARNING("EGL: a GPU does not copy into shared pages: a CPU does");
         by_gpu_ = false;
@@ -116,6 +147,10 @@ Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const s
     {
         const ReadFromDraw readable(surface_);
         read_back_.read(extent, page);
+    }
+    if (encodes_srgb_ && layout.bytes_per_pixel == 4 && read_back_.encodes_srgb()) {
+        encode_srgb(page.pixels + page.pitch * page.rows.first, page.pitch, extent.width,
+                    page.rows.count);
     }
     frame.slot = page.slot;
     frame.gpu_done_ns = now_ns();

@@ -42,6 +42,7 @@ constexpr Enum kPackSkipPixels = 0x0D04;
 constexpr Enum kPackAlignment = 0x0D05;
 constexpr Enum kColourReadType = 0x8B9A;
 constexpr Enum kColourReadFormat = 0x8B9B;
+constexpr Enum kFramebufferSrgb = 0x8DB9;
 constexpr Enum kContextProfileMask = 0x9126;
 constexpr int kCompatibilityProfile = 2;
 constexpr Enum kPixelModeBit = 0x20;
@@ -90,6 +91,7 @@ constexpr Parameter kParameters[] = {
     X(BindFramebuffer, void, (Enum, unsigned))                            \
     X(BindBuffer, void, (Enum, unsigned))                                 \
     X(ReadBuffer, void, (Enum))                                           \
+    X(IsEnabled, unsigned char, (Enum))                                   \
     X(GetStringi, const unsigned char*, (Enum, unsigned))                 \
     X(GenTextures, void, (int, unsigned*))                                \
     X(DeleteTextures, void, (int, const unsigned*))                       \
@@ -193,6 +195,7 @@ bool ReadBack::prepare() {
     images_ = functions.GenTextures && functions.DeleteTextures && functions.BindTexture &&
               functions.EGLImageTargetTexture2DOES && functions.CopyTexSubImage2D &&
               has("GL_OES_EGL_image");
+    srgb_switch_ = functions.IsEnabled && !desktop_ && has("GL_EXT_sRGB_write_control");
     pixel_transfer_ = desktop_ && functions.PushAttrib && functions.PopAttrib &&
                       functions.PixelTransferi &&
                       (!three || (major == 3 && minor < 1) ||
@@ -218,6 +221,12 @@ bool ReadBack::prepare() {
     LOG_DEBUG("EGL: frames of %s are read as %s (GL says 0x%x, 0x%x)", version,
               fourcc_name(layout_.fourcc).c_str(), format, type);
     return true;
+}
+
+bool ReadBack::encodes_srgb() const {
+    // In OpenGL, Mesa's framebuffer encodes by itself when it is told to, whatever its surface is.
+    if (desktop_) return false;
+    return !srgb_switch_ || gl_->IsEnabled(kFramebufferSrgb) != 0;
 }
 
 // As a copy into a texture, which no state of the app has a part in but the binding, and which a

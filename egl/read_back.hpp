@@ -21,6 +21,9 @@ class ReadBack {
     void forget() { known_ = false; }  // another context is current
     bool known() const { return known_; }
     const PixelLayout& layout() const { return layout_; }
+    // Whether GL would encode what it draws into an sRGB surface now, in place of which there is a
+    // linear one.
+    bool encodes_srgb() const;
     // Whether the context copies into EGLImages; copy_rows() does.
     bool reaches_images() const { return images_; }
     void copy_rows(window::Extent extent, const Rows& rows, EGLImageKHR image) const;
@@ -36,6 +39,7 @@ class ReadBack {
     bool pack_buffer_ = false;
     bool images_ = false;
     bool desktop_ = false;
+    bool srgb_switch_ = false;     // GL_FRAMEBUFFER_SRGB exists; without it all is encoded
     bool pixel_transfer_ = false;  // GL's pixel transfer modes exist
     unsigned format_ = 0;
     unsigned type_ = 0;

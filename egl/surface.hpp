@@ -39,6 +39,7 @@ class WindowSurface final : public producer::StreamListener,
     window::Extent extent() const noexcept;
     // In frames (EGL_EXT_buffer_age); for the thread that it is current in.
     EGLint buffer_age() noexcept { return backing_->buffer_age(); }
+    bool encodes_srgb() const noexcept { return backing_->encodes_srgb(); }
 
     // Brings what is drawn into to the window's size, where it is current or nowhere.
     void follow_window(bool current) noexcept;

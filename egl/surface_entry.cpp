@@ -189,6 +189,10 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
         case EGL_RENDER_BUFFER:
             *value = ours->is_pixmap() ? EGL_SINGLE_BUFFER : EGL_BACK_BUFFER;
             return succeed();
+        case EGL_GL_COLORSPACE:
+            if (!ours->encodes_srgb()) break;
+            *value = EGL_GL_COLORSPACE_SRGB;
+            return succeed();
         case EGL_SWAP_BEHAVIOR:
             *value = ours->swap_behaviour;
             return succeed();
@@ -215,8 +219,9 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
         case EGL_MIPMAP_LEVEL:
             return succeed();  // of pbuffers only: the value stays (EGL 1.5, 3.5.6)
         default:
-            return real().QuerySurface(handle, ours->below(), attribute, value);
+            break;
     }
+    return real().QuerySurface(handle, ours->below(), attribute, value);
 }
 
 EGLBoolean surface_attrib(EGLDisplay handle, EGLSurface surface, EGLint attribute,

@@ -90,9 +90,49 @@ TEST_F(EglFeaturesTest, SrgbIsEncoded) {
     EXPECT_NEAR(middle.red, std::lround(255 * (1.055 * std::pow(0.5, 1 / 2.4) - 0.055)), 1);
     EXPECT_EQ(middle.green, 0u);
     EXPECT_EQ(middle.blue, 255u);
+    // Once, however often a part of it is shown again.
+    const auto swap = reinterpret_cast<PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC>(
+        eglGetProcAddress("eglSwapBuffersWithDamageKHR"));
+    EGLint rows[] = {0, 0, kEglWidth, kEglHeight / 2 + 2};
+    for (int i = 0; i < 7; ++i) ASSERT_TRUE(swap(app->display, made, rows, 1));
+    glClearColor(0.5f, 1, 0, 1);
+    glClear(GL_COLOR_BUFFER_BIT);
+    ASSERT_TRUE(eglSwapBuffers(app->display, made));
+    const auto last = host().wait_frame([](const SeenFrame& seen) {
+        return seen.image.width == kEglWidth + 1 && middle_of(seen).green == 255;
+    });
+    ASSERT_TRUE(last);
+    EXPECT_EQ(middle_of(*last).red, middle.red);
     // Without the attribute it is not.
     ASSERT_TRUE(app->current(surface));
     EXPECT_EQ(app->query(surface, EGL_GL_COLORSPACE), EGL_GL_COLORSPACE_LINEAR);
+}
+
+// In OpenGL it is the app's to say when.
+TEST_F(EglFeaturesTest, SrgbIsEncodedWhereOpenGlIsTold) {
+    constexpr GLenum kFramebufferSrgb = 0x8DB9;
+    host();
+    const EGLSurface made = window(app->config, {EGL_GL_COLORSPACE, EGL_GL_COLORSPACE_SRGB});
+    ASSERT_TRUE(eglBindAPI(EGL_OPENGL_API));
+    EGLContext context = eglCreateContext(app->display, app->config, nullptr, nullptr);
+    ASSERT_NE(context, EGL_NO_CONTEXT);
+    ASSERT_TRUE(eglMakeCurrent(app->display, made, made, context));
+    const auto linear = cleared(made, 0.5f, 0, 1);
+    ASSERT_TRUE(linear);
+    EXPECT_NEAR(middle_of(*linear).red, 128, 1);
+    glEnable(kFramebufferSrgb);
+    glClearColor(0.5f, 1, 0, 1);
+    glClear(GL_COLOR_BUFFER_BIT);
+    ASSERT_TRUE(eglSwapBuffers(app->display, made));
+    const auto encoded = host().wait_frame([](const SeenFrame& seen) {
+        return seen.image.width == kEglWidth + 1 && middle_of(seen).green == 255;
+    });
+    ASSERT_TRUE(encoded);
+    EXPECT_NEAR(middle_of(*encoded).red, 188, 1);
+    EXPECT_EQ(glGetError(), GLenum{GL_NO_ERROR});
+    ASSERT_TRUE(eglMakeCurrent(app->display, nullptr, nullptr, nullptr));
+    EXPECT_TRUE(eglDestroyContext(app->display, context));
+    eglBindAPI(EGL_OPENGL_ES_API);
 }
 
 TEST_F(EglFeaturesTest, KindsOfContextsShowPictures) {

@@ -10,7 +10,7 @@ struct PhysicalDevice;
 
 // Answers the structures that are chained to a query of capabilities, and changes those that depend
 // on the present mode that `info_chain` names.
-void fill_chain(const PhysicalDevice& physical, const void* info_chain, void* chain,
+void fill_chain(const PhysicalDevice& physical, bool seen, const void* info_chain, void* chain,
                 VkSurfaceCapabilitiesKHR& capabilities);
 // Likewise of one format.
 void fill_format_chain(void* chain);

@@ -23,7 +23,7 @@ constexpr auto kWaitStages = [] {
 
 // The result of a call is the worst of its swapchains' results.
 int badness(VkResult result) {
-    switch (result) {
+    switch (static_cast<int>(result)) {
         case VK_SUCCESS:
             return 0;
         case VK_SUBOPTIMAL_KHR:

@@ -62,8 +62,8 @@ void fill(VkPresentTimingSurfaceCapabilitiesEXT& out, const PhysicalDevice& phys
 
 }  // namespace
 
-void fill_chain(const PhysicalDevice& physical, bool seen, const void* info_chain, void* chain,
-                VkSurfaceCapabilitiesKHR& plain) {
+void fill_chain(const PhysicalDevice& physical, [[maybe_unused]] bool seen, const void* info_chain,
+                void* chain, VkSurfaceCapabilitiesKHR& plain) {
     const auto* named = find_in_chain<VkSurfacePresentModeEXT>(
         info_chain, VK_STRUCTURE_TYPE_SURFACE_PRESENT_MODE_EXT);
     const VkPresentModeKHR mode = named ? named->presentMode : VK_PRESENT_MODE_FIFO_KHR;

@@ -24,6 +24,7 @@ class Driver final : public Control {
     void fail_always(const std::string& function, VkResult result) override;
     void stop_failing() override;
     void delay(const std::string& function, std::chrono::milliseconds time) override;
+    std::size_t delayed() override;
     void set_gpu_time(std::chrono::microseconds time) override;
     void hold_gpu(bool held) override;
     std::vector<Call> calls() override;
@@ -79,6 +80,7 @@ class Driver final : public Control {
     std::chrono::microseconds gpu_time{0};
     bool gpu_held = false;
     bool logging = true;
+    std::size_t delayed_calls = 0;
     std::deque<Call> log;
 
   private:

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/layer/support/fixture.hpp"
+#include "tests/layer/support/x_listener.hpp"
 
 namespace vdmabuf::test {
 namespace {
@@ -32,74 +33,24 @@ Event wheel(int x, int y) {
     return make_event(Kind::wheel, 0, 0, x, y);
 }
 
-constexpr std::uint32_t kEvents = XCB_EVENT_MASK_KEY_PRESS | XCB_EVENT_MASK_KEY_RELEASE |
-                                  XCB_EVENT_MASK_BUTTON_PRESS | XCB_EVENT_MASK_BUTTON_RELEASE |
-                                  XCB_EVENT_MASK_POINTER_MOTION;
-
 // A window that the layer shows, whose app writes down what it hears.
 class Shown {
   public:
     Shown(LayerTest&, const std::string& display, const std::string& title)
         : window(display, kWidth, kHeight) {
         window.set_title(title);
-        listen(window.id());
         surface_ = app.xcb_surface(window);
         swap_ = std::make_unique<Swap>(app, swapchain_info(surface_, kWidth, kHeight));
         EXPECT_EQ(swap_->created, VK_SUCCESS);
     }
-    void listen(xcb_window_t id, std::uint32_t mask = kEvents) {
-        xcb_change_window_attributes(window.connection(), id, XCB_CW_EVENT_MASK, &mask);
-        xcb_flush(window.connection());
-    }
-    // What was heard until `last`, or for a while.
-    std::string hears_until(const std::string& last) {
-        std::string all;
-        for (int i = 0; i < 500; ++i) {
-            while (xcb_generic_event_t* event = xcb_poll_for_event(window.connection())) {
-                const std::string one = name_of(*event);
-                std::free(event);
-                if (one.empty()) continue;
-                all += (all.empty() ? "" : ", ") + one;
-                if (one == last) return all;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
-        return all + " (and not " + last + ")";
-    }
-    bool hears_nothing() {
-        std::this_thread::sleep_for(std::chrono::milliseconds(200));
-        std::string all;
-        while (xcb_generic_event_t* event = xcb_poll_for_event(window.connection())) {
-            all += name_of(*event);
-            std::free(event);
-        }
-        EXPECT_EQ(all, "");
-        return all.empty();
-    }
+    std::string hears_until(const std::string& last) { return listener_.hears_until(last); }
+    bool hears_nothing() { return listener_.hears_nothing(); }
 
     App app;
     XWindow window;
 
   private:
-    static std::string name_of(const xcb_generic_event_t& event) {
-        const auto& press = reinterpret_cast<const xcb_button_press_event_t&>(event);
-        const std::string at =
-            " " + std::to_string(press.event_x) + "," + std::to_string(press.event_y);
-        switch (event.response_type & 0x7f) {
-            case XCB_KEY_PRESS:
-                return "key " + std::to_string(press.detail);
-            case XCB_KEY_RELEASE:
-                return "no key " + std::to_string(press.detail);
-            case XCB_BUTTON_PRESS:
-                return "button " + std::to_string(press.detail) + at;
-            case XCB_BUTTON_RELEASE:
-                return "no button " + std::to_string(press.detail) + at;
-            case XCB_MOTION_NOTIFY:
-                return "motion" + at;
-            default:
-                return {};
-        }
-    }
+    XListener listener_{window};
     VkSurfaceKHR surface_ = VK_NULL_HANDLE;
     std::unique_ptr<Swap> swap_;
 };
@@ -194,7 +145,7 @@ TEST_F(InputTest, UnmappedWindowsHearNothingAndNobodyElseInsteadOfThem) {
 TEST_F(InputTest, AnotherProgramAboveGetsNoClicks) {
     auto one = show("one");
     XWindow other(x.display(), 40, 40);  // as a menu of another program: nobody raises above it
-    const std::uint32_t values[] = {1, kEvents};
+    const std::uint32_t values[] = {1, kHeardEvents};
     xcb_change_window_attributes(other.connection(), other.id(),
                                  XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
     xcb_flush(other.connection());

@@ -4,6 +4,7 @@
 #include "egl/errors.hpp"
 #include "egl/pixmap_entry.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/shown_pbuffers.hpp"
 #include "egl/surface.hpp"
 #include "egl/surface_entry.hpp"
 
@@ -19,6 +20,7 @@ struct Current {
     EGLContext context;
     WindowSurface* our_draw;
     WindowSurface* our_read;
+    EGLint interval = 1;  // of a draw surface that is the vendor's
 };
 constinit thread_local Current t_current{};
 
@@ -29,6 +31,11 @@ void change(const Current& next) noexcept {
     t_current = next;
     if (before.our_draw) before.our_draw->unbound();
     if (before.our_read) before.our_read->unbound();
+}
+
+WindowSurface* find(EGLDisplay display, EGLSurface surface) noexcept {
+    WindowSurface* known = find_surface(display, surface);
+    return known ? known : find_shown_pbuffer(surface);
 }
 
 EGLSurface below(WindowSurface* ours, EGLSurface surface) noexcept {
@@ -57,6 +64,22 @@ EGLSurface below(EGLDisplay display, EGLSurface surface) noexcept {
     return below(find_surface(display, surface), surface);
 }
 
+bool draws_into(EGLDisplay display, EGLSurface surface) noexcept {
+    return surface != EGL_NO_SURFACE && t_current.draw == surface && t_current.display == display;
+}
+
+void take_over_current(WindowSurface& draw) noexcept {
+    Current next = t_current;
+    next.our_draw = &draw;
+    if (next.read == next.draw) next.our_read = &draw;
+    draw.set_interval(next.interval);
+    change(next);
+}
+
+void remember_interval(EGLint interval) noexcept {
+    t_current.interval = interval;
+}
+
 void make_current_again() noexcept {
     const Current& now = t_current;
     if (now.context == EGL_NO_CONTEXT) return;
@@ -75,8 +98,8 @@ ReadFromDraw::~ReadFromDraw() {
 
 EGLBoolean make_current(EGLDisplay display, EGLSurface draw, EGLSurface read,
                         EGLContext context) noexcept {
-    Current next{
-        display, draw, read, context, find_surface(display, draw), find_surface(display, read)};
+    Current next{display, draw, read, context, find(display, draw), find(display, read)};
+    if (next.draw == t_current.draw) next.interval = t_current.interval;
     if (next.our_draw && t_current.our_draw != next.our_draw) next.our_draw->follow_window(false);
     flush_pixmap();  // what is current no longer has been flushed (EGL 1.5, 3.7.3)
     if (!real().MakeCurrent(display, below(next.our_draw, draw), below(next.our_read, read),

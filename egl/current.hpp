@@ -13,6 +13,11 @@ WindowSurface* current_draw() noexcept;
 EGLSurface current_draw_handle() noexcept;  // the app's; of the vendor too
 EGLContext current_context() noexcept;
 bool is_current(const WindowSurface& surface) noexcept;  // as draw or read surface
+bool draws_into(EGLDisplay display, EGLSurface surface) noexcept;
+// The vendor's surface that is drawn into is ours from now on, by the same handle.
+void take_over_current(WindowSurface& draw) noexcept;
+// eglSwapInterval() for a surface that is the vendor's still.
+void remember_interval(EGLint interval) noexcept;
 // The pbuffer behind a current surface is another one now.
 void make_current_again() noexcept;
 

@@ -5,6 +5,7 @@
 #include "egl/display.hpp"
 #include "egl/errors.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/shown_pbuffers.hpp"
 #include "egl/surface.hpp"
 #include "egl/surface_entry.hpp"
 
@@ -87,6 +88,7 @@ EGLBoolean terminate(EGLDisplay handle) noexcept {
             surface->destroy();
         }
     }
+    destroy_shown_pbuffers(handle);
     return real().Terminate(handle);
 }
 

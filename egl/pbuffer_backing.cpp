@@ -27,6 +27,13 @@ class PbufferBacking final : public Backing {
           attributes_(std::move(attributes)),
           images_(display),
           by_gpu_(by_gpu) {}
+    PbufferBacking(EGLDisplay display, EGLConfig config, EGLSurface adopted, bool by_gpu)
+        : display_(display),
+          config_(config),
+          surface_(adopted),
+          adopted_(true),
+          images_(display),
+          by_gpu_(by_gpu) {}
     ~PbufferBacking() override {
         drop_old();
         destroy(surface_);
@@ -80,6 +87,7 @@ class PbufferBacking final : public Backing {
     const std::vector<EGLint> attributes_;
     EGLSurface surface_ = EGL_NO_SURFACE;
     EGLSurface old_ = EGL_NO_SURFACE;
+    const bool adopted_ = false;  // of the app, with the size that it has
     EGLint age_ = 0;
     std::unique_ptr<FramePages> pages_;
     ReadBack read_back_;
@@ -89,6 +97,7 @@ class PbufferBacking final : public Backing {
 };
 
 bool PbufferBacking::resize(window::Extent extent) noexcept {
+    if (adopted_) return true;
     EGLSurface made = encodes_srgb_ ? EGL_NO_SURFACE : make(extent, false);
     // Mesa's displays without a window system have no sRGB pbuffers since version 24, though they
     // say so.
@@ -190,6 +199,11 @@ bool PbufferBacking::by_gpu(window::Extent extent, std::span<const stream::Rect>
 std::unique_ptr<Backing> make_pbuffer_backing(EGLDisplay display, EGLConfig config,
                                               std::vector<EGLint> attributes, bool by_gpu) {
     return std::make_unique<PbufferBacking>(display, config, std::move(attributes), by_gpu);
+}
+
+std::unique_ptr<Backing> adopt_pbuffer(EGLDisplay display, EGLConfig config, EGLSurface pbuffer,
+                                       bool by_gpu) {
+    return std::make_unique<PbufferBacking>(display, config, pbuffer, by_gpu);
 }
 
 }  // namespace vdmabuf::egl

@@ -14,4 +14,8 @@ namespace vdmabuf::egl {
 std::unique_ptr<Backing> make_pbuffer_backing(EGLDisplay display, EGLConfig config,
                                               std::vector<EGLint> attributes, bool by_gpu);
 
+// A pbuffer that the app has made itself. From now on it is destroyed with what is returned.
+std::unique_ptr<Backing> adopt_pbuffer(EGLDisplay display, EGLConfig config, EGLSurface pbuffer,
+                                       bool by_gpu);
+
 }  // namespace vdmabuf::egl

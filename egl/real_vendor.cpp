@@ -61,11 +61,17 @@ const RealVendor& real() noexcept {
 
 bool load_real_vendor(std::uint32_t version, const __EGLapiExports* exports,
                       __EGLvendorInfo* vendor) {
+    const std::vector<std::string> listed = listed_libraries();
     for (const std::string& path : vendor_libraries()) {
         if (!try_library(path.c_str(), version, exports, vendor)) continue;
-        const std::vector<std::string> listed = listed_libraries();
         g_real.listed = std::find(listed.begin(), listed.end(), path) != listed.end();
         return true;
+    }
+    // This library alone.
+    if (listed.size() <= 1) {
+        for (const std::string& path : usual_libraries()) {
+            if (try_library(path.c_str(), version, exports, vendor)) return true;
+        }
     }
     LOG_WARNING("EGL: stepping aside, no other vendor's library was found");
     return false;

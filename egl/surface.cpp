@@ -8,6 +8,7 @@
 
 #include "egl/current.hpp"
 #include "egl/display.hpp"
+#include "egl/fixed_window.hpp"
 #include "egl/pixmap_copy.hpp"
 #include "egl/real_vendor.hpp"
 #include "runtime/common/clock.hpp"
@@ -19,21 +20,6 @@ namespace vdmabuf::egl {
 namespace {
 
 constexpr std::uint64_t kUnknownRefreshNs = kNsPerSecond / 60;
-
-class NoWindow final : public NativeWindow {
-  public:
-    explicit NoWindow(window::Extent extent, const void* identity = nullptr)
-        : extent_(extent), identity_(identity ? identity : this) {}
-    void watch(Events) override {}
-    void unwatch() noexcept override {}
-    window::Extent extent() noexcept override { return extent_; }
-    bool lost() const noexcept override { return false; }
-    const void* identity() const noexcept override { return identity_; }
-
-  private:
-    const window::Extent extent_;
-    const void* const identity_;
-};
 
 // Of X11's windows and pixmaps, whose numbers differ.
 const void* identity_of(const window::X11Pixmap& pixmap) {
@@ -90,13 +76,13 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
 std::shared_ptr<WindowSurface> WindowSurface::create_unseen(window::Extent extent,
                                                             std::unique_ptr<Backing> backing,
                                                             EGLint& error) {
-    return create_unseen(std::make_unique<NoWindow>(extent), nullptr, std::move(backing), error);
+    return create_unseen(std::make_unique<FixedWindow>(extent), nullptr, std::move(backing), error);
 }
 
 std::shared_ptr<WindowSurface> WindowSurface::create_for_pixmap(
     std::unique_ptr<window::X11Pixmap> pixmap, std::unique_ptr<Backing> backing, EGLint& error) {
     const window::Extent extent = pixmap->extent();
-    auto window = std::make_unique<NoWindow>(extent, identity_of(*pixmap));
+    auto window = std::make_unique<FixedWindow>(extent, identity_of(*pixmap));
     return create_unseen(std::move(window), std::move(pixmap), std::move(backing), error);
 }
 

@@ -33,7 +33,9 @@ class WindowSurface final : public producer::StreamListener,
         std::unique_ptr<window::X11Pixmap> pixmap, std::unique_ptr<Backing> backing, EGLint& error);
     ~WindowSurface() override;
 
-    EGLSurface handle() noexcept { return this; }
+    EGLSurface handle() const noexcept { return handle_; }
+    // A pbuffer that is shown keeps the vendor's handle. Before anybody else knows it.
+    void known_as(EGLSurface handle) noexcept { handle_ = handle; }
     EGLSurface below() const noexcept { return backing_->surface(); }  // the vendor's
     const void* window_identity() const noexcept { return window_->identity(); }
     window::Extent extent() const noexcept;
@@ -86,6 +88,7 @@ class WindowSurface final : public producer::StreamListener,
                   std::uint32_t height) override;
     void on_lost() override {}
 
+    EGLSurface handle_ = this;
     const std::unique_ptr<NativeWindow> window_;
     const std::unique_ptr<Backing> backing_;
     std::unique_ptr<window::X11Pixmap> pixmap_;  // set once, when made

@@ -13,6 +13,7 @@
 #include "egl/errors.hpp"
 #include "egl/pixmap_entry.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/shown_pbuffers.hpp"
 #include "egl/surface.hpp"
 #include "egl/window_request.hpp"
 #include "runtime/common/handle_table.hpp"
@@ -159,7 +160,9 @@ EGLSurface create_pbuffer_surface(EGLDisplay handle, EGLConfig config,
 
 EGLBoolean destroy_surface(EGLDisplay handle, EGLSurface surface) noexcept {
     WindowSurface* ours = find_surface(handle, surface);
-    if (!ours) return real().DestroySurface(handle, surface);
+    if (!ours) {
+        return destroy_shown_pbuffer(surface) ? succeed() : real().DestroySurface(handle, surface);
+    }
     Display* display = Display::find(handle);
     if (!display) return fail(EGL_BAD_DISPLAY);
     const std::shared_ptr<WindowSurface> last = display->take(ours);

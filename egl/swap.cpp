@@ -9,6 +9,7 @@
 #include "egl/current.hpp"
 #include "egl/errors.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/shown_pbuffers.hpp"
 #include "egl/surface.hpp"
 #include "egl/surface_entry.hpp"
 
@@ -19,6 +20,12 @@ namespace {
 WindowSurface* ours(EGLDisplay display, EGLSurface surface) noexcept {
     WindowSurface* draw = current_draw();
     return draw && draw->handle() == surface ? draw : find_surface(display, surface);
+}
+
+// The same for who swaps it, which shows some surfaces of the vendor.
+WindowSurface* swapped(EGLDisplay display, EGLSurface surface) noexcept {
+    WindowSurface* window = ours(display, surface);
+    return window ? window : show_pbuffer(display, surface);
 }
 
 EGLBoolean show(WindowSurface& surface, std::span<const stream::Rect> damage, int fence,
@@ -63,13 +70,13 @@ EGLBoolean show_damaged(WindowSurface& window, const EGLint* rects, EGLint count
 }
 
 EGLBoolean swap_buffers(EGLDisplay display, EGLSurface surface) noexcept {
-    WindowSurface* window = ours(display, surface);
+    WindowSurface* window = swapped(display, surface);
     return window ? show(*window, {}) : real().SwapBuffers(display, surface);
 }
 
 EGLBoolean swap_buffers_with_damage(EGLDisplay display, EGLSurface surface, const EGLint* rects,
                                     EGLint count) noexcept {
-    WindowSurface* window = ours(display, surface);
+    WindowSurface* window = swapped(display, surface);
     if (!window) {
         const auto down =
             real().function<PFNEGLSWAPBUFFERSWITHDAMAGEKHRPROC>("eglSwapBuffersWithDamageKHR");
@@ -106,8 +113,12 @@ EGLBoolean post_sub_buffer(EGLDisplay display, EGLSurface surface, EGLint x, EGL
 
 EGLBoolean swap_interval(EGLDisplay display, EGLint interval) noexcept {
     WindowSurface* window = current_draw();
-    if (!window) return real().SwapInterval(display, interval);
-    window->set_interval(std::clamp(interval, 0, kMaxSwapInterval));
+    const EGLint told = std::clamp(interval, 0, kMaxSwapInterval);
+    if (!window) {
+        remember_interval(told);
+        return real().SwapInterval(display, interval);
+    }
+    window->set_interval(told);
     return succeed();
 }
 

@@ -47,11 +47,9 @@ std::string contents(const std::string& path) {
     return text;
 }
 
-std::vector<std::string> files() {
-    if (const char* named = variable("__EGL_VENDOR_LIBRARY_FILENAMES")) return split(named);
+std::vector<std::string> files_in(const char* folders) {
     std::vector<std::string> found;
-    const char* folders = variable("__EGL_VENDOR_LIBRARY_DIRS");
-    for (const std::string& folder : split(folders ? folders : kDefaultFolders)) {
+    for (const std::string& folder : split(folders)) {
         std::vector<std::string> here;
         std::error_code error;
         for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -62,6 +60,26 @@ std::vector<std::string> files() {
         found.insert(found.end(), here.begin(), here.end());
     }
     return found;
+}
+
+std::vector<std::string> files() {
+    if (const char* named = variable("__EGL_VENDOR_LIBRARY_FILENAMES")) return split(named);
+    const char* folders = variable("__EGL_VENDOR_LIBRARY_DIRS");
+    return files_in(folders ? folders : kDefaultFolders);
+}
+
+std::vector<std::string> libraries_of(const std::vector<std::string>& json) {
+    std::vector<std::string> libraries;
+    for (const std::string& file : json) {
+        std::string library = library_path_of(contents(file));
+        if (library.empty()) continue;
+        // As libglvnd: a path that is not absolute and has a slash belongs to the file's folder.
+        if (library.front() != '/' && library.find('/') != std::string::npos) {
+            library = (fs::path(file).parent_path() / library).string();
+        }
+        libraries.push_back(std::move(library));
+    }
+    return libraries;
 }
 
 }  // namespace
@@ -91,17 +109,12 @@ std::vector<std::string> vendor_libraries() {
 }
 
 std::vector<std::string> listed_libraries() {
-    std::vector<std::string> libraries;
-    for (const std::string& file : files()) {
-        std::string library = library_path_of(contents(file));
-        if (library.empty()) continue;
-        // As libglvnd: a path that is not absolute and has a slash belongs to the file's folder.
-        if (library.front() != '/' && library.find('/') != std::string::npos) {
-            library = (fs::path(file).parent_path() / library).string();
-        }
-        libraries.push_back(std::move(library));
-    }
-    return libraries;
+    return libraries_of(files());
+}
+
+std::vector<std::string> usual_libraries() {
+    if (variable("VDMABUF_EGL_VENDOR")) return {};
+    return libraries_of(files_in(kDefaultFolders));
 }
 
 }  // namespace vdmabuf::egl

@@ -16,5 +16,8 @@ std::string library_path_of(std::string_view json);
 std::vector<std::string> vendor_libraries();
 // Those of the JSON files, whatever VDMABUF_EGL_VENDOR says: what libglvnd loads itself.
 std::vector<std::string> listed_libraries();
+// Those of the system's folders, for when the environment names this library alone: every display
+// and device is ours then. None where VDMABUF_EGL_VENDOR is set.
+std::vector<std::string> usual_libraries();
 
 }  // namespace vdmabuf::egl

@@ -48,12 +48,9 @@ stream::Strategy expected_strategy() {
     return stream::Strategy::cpu_copy;
 }
 
-GlApp::GlApp(EGLenum platform, void* native, EGLint version) {
-    display = eglGetPlatformDisplay(platform, native, nullptr);
-    EXPECT_NE(display, EGL_NO_DISPLAY);
-    EXPECT_TRUE(eglInitialize(display, nullptr, nullptr));
+EGLConfig choose_config(EGLDisplay display, EGLint surface_type, EGLint version) {
     const EGLint wanted[] = {EGL_SURFACE_TYPE,
-                             EGL_WINDOW_BIT,
+                             surface_type,
                              EGL_RENDERABLE_TYPE,
                              version == 3 ? EGL_OPENGL_ES3_BIT : EGL_OPENGL_ES2_BIT,
                              EGL_RED_SIZE,
@@ -64,12 +61,20 @@ GlApp::GlApp(EGLenum platform, void* native, EGLint version) {
     EGLConfig all[64];
     EGLint count = 0;
     EXPECT_TRUE(eglChooseConfig(display, wanted, all, 64, &count));
-    for (EGLint i = 0; i < count && !config; ++i) {
+    for (EGLint i = 0; i < count; ++i) {
         EGLint red = 0;
         eglGetConfigAttrib(display, all[i], EGL_RED_SIZE, &red);
-        if (red == 8) config = all[i];
+        if (red == 8) return all[i];
     }
-    EXPECT_TRUE(config);
+    ADD_FAILURE() << "no configuration";
+    return nullptr;
+}
+
+GlApp::GlApp(EGLenum platform, void* native, EGLint version) {
+    display = eglGetPlatformDisplay(platform, native, nullptr);
+    EXPECT_NE(display, EGL_NO_DISPLAY);
+    EXPECT_TRUE(eglInitialize(display, nullptr, nullptr));
+    config = choose_config(display, EGL_WINDOW_BIT, version);
     eglBindAPI(EGL_OPENGL_ES_API);
     const EGLint attributes[] = {EGL_CONTEXT_CLIENT_VERSION, version, EGL_NONE};
     context = eglCreateContext(display, config, EGL_NO_CONTEXT, attributes);

@@ -27,6 +27,9 @@ void set_egl_environment(bool enabled, const std::string& producer_socket);
 // The strategy that serves here: VDMABUF_TEST_EGL_STRATEGY, or the read-back.
 stream::Strategy expected_strategy();
 
+// Of 8 bits a component, for OpenGL ES.
+EGLConfig choose_config(EGLDisplay display, EGLint surface_type, EGLint version = 3);
+
 // A display of the app, initialised, with a configuration for windows and a context.
 struct GlApp {
     GlApp(EGLenum platform, void* native, EGLint version = 3);

@@ -319,5 +319,6 @@ module_exit(vdmabuf_exit);
 
 MODULE_DESCRIPTION("Sharing of guest buffers with the host, without copies");
 MODULE_LICENSE("Dual MIT/GPL");
+MODULE_VERSION("0.1.0"); /* as in dkms.conf and CMakeLists.txt: tests/guest/doctor_job.sh */
 /* Spelt like this, as MODULE_IMPORT_NS() takes a string only since Linux 6.13. */
 MODULE_INFO(import_ns, "DMA_BUF");

@@ -134,7 +134,8 @@ int main(int argc, char** argv) {
     Settings settings;
     bool verbose = false;
     bool quiet = false;
-    CLI::App app("Shows the windows of Vulkan apps in guests, and on this machine.");
+    CLI::App app(
+        "Shows the windows of Vulkan, EGL and OpenGL apps in guests, and on this machine.");
     add_options(app, settings, verbose, quiet);
     try {
         app.parse(argc, argv);

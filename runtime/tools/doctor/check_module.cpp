@@ -23,12 +23,14 @@ std::string find_installed(const Machine& machine, const std::string& kernel) {
 void check_module(const Machine& machine, Findings& findings) {
     const std::string kernel = machine.read("/proc/sys/kernel/osrelease").value_or("?");
     if (machine.exists("/sys/module/virtio_vdmabuf")) {
-        // An out-of-tree module has a number of its sources, and a version where its maker set one.
-        std::string version =
-            machine.read("/sys/module/virtio_vdmabuf/version")
-                .value_or("sources " + machine.read("/sys/module/virtio_vdmabuf/srcversion")
-                                           .value_or("of an unknown version"));
+        const std::string version =
+            machine.read("/sys/module/virtio_vdmabuf/version").value_or("an unknown version");
         findings.good(fmt::format("virtio_vdmabuf is loaded ({}) in Linux {}", version, kernel));
+        if (version != VDMABUF_VERSION) {
+            findings.hint("the module's version is not that of this tool, " VDMABUF_VERSION,
+                          "install the one of this version (kernel/README.md), then rmmod "
+                          "virtio_vdmabuf && modprobe virtio_vdmabuf");
+        }
         return;
     }
     if (const std::string path = find_installed(machine, kernel); !path.empty()) {

@@ -57,6 +57,19 @@ TEST(Ctl, ScreenshotSaysWhenThereIsNone) {
     EXPECT_FALSE(std::filesystem::exists(scene.path("none.png")));
 }
 
+TEST(Ctl, ScreenshotOfAStreamWithoutAFrameEndsInTime) {
+    Scene scene;
+    scene.start_broker();
+    auto app = scene.app({"--never"});
+    const std::string stream = wait_for_stream(scene);
+    ASSERT_FALSE(stream.empty());
+    auto ctl = scene.ctl({"screenshot", stream, scene.path("none.png"), "--timeout", "0.3"});
+    EXPECT_EQ(ctl->wait(), 3);
+    EXPECT_THAT(ctl->output(), HasSubstr("the stream presents no frame"));
+    EXPECT_FALSE(std::filesystem::exists(scene.path("none.png")));
+    EXPECT_TRUE(app->running());
+}
+
 TEST(Ctl, StatsAreRatesOfTheApp) {
     Scene scene;
     scene.start_broker();

@@ -96,9 +96,12 @@ TEST_F(Doctor, Module) {
     EXPECT_THAT(only(doctor::check_module),
                 testing::AllOf(HasSubstr("bad"), HasSubstr("but not loaded"),
                                HasSubstr("modprobe virtio_vdmabuf")));
-    put("/sys/module/virtio_vdmabuf/srcversion", "ABCDEF\n");
+    put("/sys/module/virtio_vdmabuf/version", VDMABUF_VERSION "\n");
     EXPECT_THAT(only(doctor::check_module),
-                testing::AllOf(HasSubstr("good"), HasSubstr("sources ABCDEF")));
+                testing::AllOf(HasSubstr("good"), HasSubstr("(" VDMABUF_VERSION ")")));
+    put("/sys/module/virtio_vdmabuf/version", "0.0.1\n");
+    EXPECT_THAT(last(doctor::check_module),
+                testing::AllOf(HasSubstr("hint"), HasSubstr("version is not that of this tool")));
 }
 
 TEST_F(Doctor, Device) {

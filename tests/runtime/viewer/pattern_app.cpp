@@ -43,7 +43,8 @@ struct Options {
     bool plain = false;
     bool times = false;  // prints when each frame was shown
     bool no_input = false;
-    bool once = false;  // one frame, then wait for the end
+    bool once = false;   // one frame, then wait for the end
+    bool never = false;  // no frame at all
 };
 
 class Listener final : public producer::StreamListener {
@@ -211,6 +212,7 @@ int run(const Options& options) {
                                options.height, chain);
     if (!made) return fail(made.error());
     std::uint64_t serial = 0;
+    if (options.never) listener.wait_for_end();
     for (std::uint64_t n = 1; options.frames == 0 || n <= options.frames; ++n) {
         const bool resize = n == options.resize_after || resize_wanted != 0;
         if (resize || (options.follow && listener.wish().first != 0 &&
@@ -268,6 +270,7 @@ int main(int argc, char** argv) {
     app.add_flag("--times", options.times);
     app.add_flag("--no-input", options.no_input);
     app.add_flag("--once", options.once);
+    app.add_flag("--never", options.never);
     CLI11_PARSE(app, argc, argv);
     std::signal(SIGUSR1, [](int) { resize_wanted = 1; });
     return run(options);

@@ -48,8 +48,15 @@ ExtensionSet take_extensions(const PhysicalDevice& physical, std::vector<const c
 }
 
 // Adds the extensions that the layer uses, where the driver has them.
-Abilities add_extensions(const PhysicalDevice& physical, ExtensionList& list) {
+Abilities add_extensions(const PhysicalDevice& physical, [[maybe_unused]] const ExtensionSet& asked,
+                         ExtensionList& list) {
     Abilities enabled;
+#ifdef VK_EXT_present_timing
+    if (has(asked, Extension::calibrated_timestamps) &&
+        !has(physical.driver_has, Extension::calibrated_timestamps)) {
+        (void)list.add(VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME);
+    }
+#endif
     enabled.host_pointer = list.add(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
     enabled.dmabuf = list.add(VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME);
     enabled.modifiers = enabled.dmabuf && list.add(VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME);
@@ -90,7 +97,7 @@ VkResult create_device(VkPhysicalDevice physical_handle, const VkDeviceCreateInf
         enabled = take_extensions(*physical, asked);
         copy.pNext = chain.emplace(info.pNext, *physical).get();
         list.emplace(physical->extensions, physical->api_version, asked);
-        abilities = add_extensions(*physical, *list);
+        abilities = add_extensions(*physical, enabled, *list);
         copy.enabledExtensionCount = static_cast<std::uint32_t>(list->names().size());
         copy.ppEnabledExtensionNames = list->names().data();
     }

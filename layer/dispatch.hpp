@@ -6,6 +6,22 @@
 
 namespace vdmabuf::layer {
 
+#ifdef VK_EXT_present_timing
+#define VDMABUF_INSTANCE_FUNCTIONS_TIMING(X)        \
+    X(GetPhysicalDeviceCalibrateableTimeDomainsKHR) \
+    X(GetPhysicalDeviceCalibrateableTimeDomainsEXT)
+#define VDMABUF_DEVICE_FUNCTIONS_TIMING(X)   \
+    X(SetSwapchainPresentTimingQueueSizeEXT) \
+    X(GetSwapchainTimingPropertiesEXT)       \
+    X(GetSwapchainTimeDomainPropertiesEXT)   \
+    X(GetPastPresentationTimingEXT)          \
+    X(GetCalibratedTimestampsKHR)            \
+    X(GetCalibratedTimestampsEXT)
+#else
+#define VDMABUF_INSTANCE_FUNCTIONS_TIMING(X)
+#define VDMABUF_DEVICE_FUNCTIONS_TIMING(X)
+#endif
+
 #define VDMABUF_INSTANCE_FUNCTIONS(X)                 \
     X(DestroyInstance)                                \
     X(EnumerateDeviceExtensionProperties)             \
@@ -43,7 +59,8 @@ namespace vdmabuf::layer {
     X(ReleaseDisplayEXT)                              \
     X(CreateDisplayPlaneSurfaceKHR)                   \
     X(GetPhysicalDeviceFeatures2)                     \
-    X(GetPhysicalDeviceFeatures2KHR)
+    X(GetPhysicalDeviceFeatures2KHR)                  \
+    VDMABUF_INSTANCE_FUNCTIONS_TIMING(X)
 
 // In Vulkan 1.1; with the suffix KHR before.
 #define VDMABUF_INSTANCE_FUNCTIONS_1_1(X)           \
@@ -127,6 +144,7 @@ namespace vdmabuf::layer {
     X(ReleaseSwapchainImagesEXT)              \
     VDMABUF_DEVICE_FUNCTIONS_MAINTENANCE1(X)  \
     VDMABUF_DEVICE_FUNCTIONS_PRESENT_WAIT2(X) \
+    VDMABUF_DEVICE_FUNCTIONS_TIMING(X)        \
     X(GetMemoryHostPointerPropertiesEXT)      \
     X(GetMemoryFdKHR)                         \
     X(GetMemoryFdPropertiesKHR)               \

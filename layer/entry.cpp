@@ -2,6 +2,7 @@
 // What the loader finds: the negotiation and the two functions that lead to all others.
 #include <cstring>
 
+#include "layer/calibrated_times.hpp"
 #include "layer/device.hpp"
 #include "layer/display.hpp"
 #include "layer/features.hpp"
@@ -9,6 +10,7 @@
 #include "layer/instance.hpp"
 #include "layer/object_names.hpp"
 #include "layer/present_log.hpp"
+#include "layer/present_timing.hpp"
 #include "layer/queue_lock.hpp"
 #include "layer/release_images.hpp"
 #include "layer/surface.hpp"
@@ -83,6 +85,18 @@ const Entry kEntries[] = {
     ENTRY(GetPhysicalDevicePresentRectanglesKHR, physical),
     ENTRY(GetPhysicalDeviceFeatures2, physical),
     ENTRY(GetPhysicalDeviceFeatures2KHR, physical),
+#ifdef VK_EXT_present_timing
+    {"vkGetPhysicalDeviceCalibrateableTimeDomainsKHR",
+     reinterpret_cast<PFN_vkVoidFunction>(&GetPhysicalDeviceCalibrateableTimeDomainsKHR),
+     Kind::physical, Extension::calibrated_timestamps},
+    ENTRY(GetPhysicalDeviceCalibrateableTimeDomainsEXT, physical),
+    OURS(GetCalibratedTimestampsKHR, calibrated_timestamps),
+    ENTRY(GetCalibratedTimestampsEXT, device),
+    OURS(SetSwapchainPresentTimingQueueSizeEXT, present_timing),
+    OURS(GetSwapchainTimingPropertiesEXT, present_timing),
+    OURS(GetSwapchainTimeDomainPropertiesEXT, present_timing),
+    OURS(GetPastPresentationTimingEXT, present_timing),
+#endif
     ENTRY(GetDeviceGroupPresentCapabilitiesKHR, device),
     ENTRY(GetDeviceGroupSurfacePresentModesKHR, device),
     ENTRY(CreateSwapchainKHR, device),

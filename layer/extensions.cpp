@@ -23,6 +23,7 @@ constexpr VkExtensionProperties kInstanceExtensions[] = {
     {VK_EXT_HEADLESS_SURFACE_EXTENSION_NAME, VK_EXT_HEADLESS_SURFACE_SPEC_VERSION},
     {VK_KHR_DISPLAY_EXTENSION_NAME, VK_KHR_DISPLAY_SPEC_VERSION},
     {VK_KHR_GET_DISPLAY_PROPERTIES_2_EXTENSION_NAME, VK_KHR_GET_DISPLAY_PROPERTIES_2_SPEC_VERSION},
+    {VK_EXT_DISPLAY_SURFACE_COUNTER_EXTENSION_NAME, VK_EXT_DISPLAY_SURFACE_COUNTER_SPEC_VERSION},
     {VK_EXT_DIRECT_MODE_DISPLAY_EXTENSION_NAME, VK_EXT_DIRECT_MODE_DISPLAY_SPEC_VERSION},
 };
 
@@ -53,6 +54,15 @@ bool knows_shared_layout(const PhysicalDevice& physical) {
             return physical.has_extension(VK_KHR_SHARED_PRESENTABLE_IMAGE_EXTENSION_NAME);
     }
 }
+
+#ifdef VK_EXT_present_timing
+// What VK_EXT_present_timing needs beside extensions of the layer. Mesa's software driver (to 26)
+// has it under its older name alone.
+bool has_calibrated_timestamps(const PhysicalDevice& physical) {
+    return physical.has_extension(VK_KHR_CALIBRATED_TIMESTAMPS_EXTENSION_NAME) ||
+           physical.has_extension(VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME);
+}
+#endif
 
 struct DeviceExtension {
     Extension extension;
@@ -108,6 +118,14 @@ constexpr DeviceExtension kDeviceExtensions[] = {
     {Extension::shared_presentable_image,
      {VK_KHR_SHARED_PRESENTABLE_IMAGE_EXTENSION_NAME, VK_KHR_SHARED_PRESENTABLE_IMAGE_SPEC_VERSION},
      knows_shared_layout},
+#ifdef VK_EXT_present_timing
+    {Extension::present_timing,
+     {VK_EXT_PRESENT_TIMING_EXTENSION_NAME, VK_EXT_PRESENT_TIMING_SPEC_VERSION},
+     has_calibrated_timestamps},
+    {Extension::calibrated_timestamps,
+     {VK_KHR_CALIBRATED_TIMESTAMPS_EXTENSION_NAME, VK_KHR_CALIBRATED_TIMESTAMPS_SPEC_VERSION},
+     has_calibrated_timestamps},
+#endif
     {Extension::image_compression_control_swapchain,
      {VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_EXTENSION_NAME,
       VK_EXT_IMAGE_COMPRESSION_CONTROL_SWAPCHAIN_SPEC_VERSION},

@@ -28,6 +28,7 @@ enum class Extension : std::uint8_t {
     shared_presentable_image,
     image_compression_control_swapchain,
     present_timing,
+    calibrated_timestamps,  // VK_KHR_, where the driver has VK_EXT_, which is the same
     count,
 };
 

@@ -23,19 +23,21 @@ constexpr auto kWaitStages = [] {
 
 // The result of a call is the worst of its swapchains' results.
 int badness(VkResult result) {
-    switch (result) {
+    switch (static_cast<int>(result)) {
         case VK_SUCCESS:
             return 0;
         case VK_SUBOPTIMAL_KHR:
             return 1;
-        case VK_ERROR_OUT_OF_DATE_KHR:
+        case kTimingQueueFull:
             return 2;
-        case VK_ERROR_SURFACE_LOST_KHR:
+        case VK_ERROR_OUT_OF_DATE_KHR:
             return 3;
-        case VK_ERROR_DEVICE_LOST:
-            return 5;
-        default:
+        case VK_ERROR_SURFACE_LOST_KHR:
             return 4;
+        case VK_ERROR_DEVICE_LOST:
+            return 6;
+        default:
+            return 5;
     }
 }
 
@@ -128,8 +130,11 @@ VkResult present_mixed(const Device& device, Queue& queue, const VkPresentInfoKH
             // Our submit takes the app's semaphores: the driver's present waits for us instead.
             waits.signal = ours->relay(info.pImageIndices[i]);
         }
-        const VkResult result = ours->present(
-            queue, {info.pImageIndices[i], extras.id(i), extras.mode(i), extras.damage(i)}, waits);
+        const auto timing = extras.timing(i);
+        const VkResult result = ours->present(queue,
+                                              {info.pImageIndices[i], extras.id(i), extras.mode(i),
+                                               extras.damage(i), timing ? &*timing : nullptr},
+                                              waits);
         if (info.pResults) info.pResults[i] = result;
         if (badness(result) > badness(worst)) worst = result;
     }

@@ -17,6 +17,11 @@ PresentInfo::PresentInfo(const VkPresentInfoKHR& info) {
                 ids2_ = reinterpret_cast<const VkPresentId2KHR*>(at);
                 break;
 #endif
+#ifdef VK_EXT_present_timing
+            case VK_STRUCTURE_TYPE_PRESENT_TIMINGS_INFO_EXT:
+                timings_ = reinterpret_cast<const VkPresentTimingsInfoEXT*>(at);
+                break;
+#endif
             case VK_STRUCTURE_TYPE_SWAPCHAIN_PRESENT_FENCE_INFO_EXT:
                 fences_ = reinterpret_cast<const VkSwapchainPresentFenceInfoEXT*>(at);
                 break;
@@ -63,6 +68,24 @@ std::uint64_t PresentInfo::id(std::uint32_t swapchain) const {
     }
 #endif
     return id;
+}
+
+std::optional<PresentTiming> PresentInfo::timing([[maybe_unused]] std::uint32_t swapchain) const {
+#ifdef VK_EXT_present_timing
+    if (timings_ && timings_->pTimingInfos && swapchain < timings_->swapchainCount) {
+        const VkPresentTimingInfoEXT& info = timings_->pTimingInfos[swapchain];
+        const auto flag = [&](VkPresentTimingInfoFlagsEXT bit) { return (info.flags & bit) != 0; };
+        PresentTiming timing;
+        timing.id = id(swapchain);
+        timing.domain = info.timeDomainId;
+        timing.stages = info.presentStageQueries & kAllStages;
+        timing.target = {info.targetTime,
+                         flag(VK_PRESENT_TIMING_INFO_PRESENT_AT_RELATIVE_TIME_BIT_EXT),
+                         flag(VK_PRESENT_TIMING_INFO_PRESENT_AT_NEAREST_REFRESH_CYCLE_BIT_EXT)};
+        return timing;
+    }
+#endif
+    return std::nullopt;
 }
 
 VkFence PresentInfo::fence(std::uint32_t swapchain) const {

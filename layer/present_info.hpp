@@ -2,6 +2,8 @@
 // What extensions chain to a present, for each of its swapchains.
 #pragma once
 
+#include <optional>
+
 #include "layer/present_worker.hpp"
 
 namespace vdmabuf::layer {
@@ -17,6 +19,7 @@ class PresentInfo {
     VkFence fence(std::uint32_t swapchain) const;     // null: none
     // Null: as before.
     const VkPresentModeKHR* mode(std::uint32_t swapchain) const;
+    std::optional<PresentTiming> timing(std::uint32_t swapchain) const;
     bool has_fences() const { return fences_ != nullptr; }
 
   private:
@@ -24,6 +27,9 @@ class PresentInfo {
     const VkPresentIdKHR* ids_ = nullptr;
 #ifdef VK_KHR_present_id2
     const VkPresentId2KHR* ids2_ = nullptr;
+#endif
+#ifdef VK_EXT_present_timing
+    const VkPresentTimingsInfoEXT* timings_ = nullptr;
 #endif
     const VkSwapchainPresentFenceInfoEXT* fences_ = nullptr;
     const VkSwapchainPresentModeInfoEXT* modes_ = nullptr;

@@ -18,13 +18,14 @@ void PresentLog::presented(std::uint64_t id) noexcept {
     presented_id_ = std::max(presented_id_, id);
 }
 
-void PresentLog::handed_over(std::uint64_t id, std::uint64_t serial) noexcept {
+void PresentLog::handed_over(std::uint64_t id, std::uint64_t serial,
+                             std::uint64_t not_before_ns) noexcept {
     if (id == 0) return;
     const std::lock_guard lock(mutex_);
     if (serial <= shown_serial_) return done(id);
     // More than there can be on their way: the oldest has been forgotten by the host.
     if (pending_.count() == pending_.size()) done(pending_.pop().id);
-    pending_.push({id, serial, now_ns()});
+    pending_.push({id, serial, std::max(now_ns(), not_before_ns)});
     changed_.notify_all();  // who waits learns from when on it counts the time
 }
 
@@ -59,7 +60,7 @@ VkResult PresentLog::wait(std::uint64_t id, std::uint64_t timeout_ns) {
     std::unique_lock lock(mutex_);
     for (;;) {
         const std::uint64_t now = now_ns();
-        while (pending_.count() > 0 && now - pending_.front().handed_ns >= kGiveUpNs) {
+        while (pending_.count() > 0 && now >= pending_.front().handed_ns + kGiveUpNs) {
             done(pending_.pop().id);
         }
         if (done_id_ >= id) return VK_SUCCESS;

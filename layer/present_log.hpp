@@ -22,8 +22,10 @@ class PresentLog {
     explicit PresentLog(std::size_t images);
 
     void presented(std::uint64_t id) noexcept;  // by the app, successfully
-    // By the worker. PRESENTED may have been here before.
-    void handed_over(std::uint64_t id, std::uint64_t serial) noexcept;
+    // By the worker. PRESENTED may have been here before. `not_before_ns`: the host was told to
+    // wait that long.
+    void handed_over(std::uint64_t id, std::uint64_t serial,
+                     std::uint64_t not_before_ns = 0) noexcept;
     void shown(std::uint64_t serial) noexcept;  // or given up: that and all before
     void finished(std::uint64_t id) noexcept;   // without a host
 

@@ -46,6 +46,19 @@ bool is_shared_mode(VkPresentModeKHR mode) {
            mode == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
 }
 
+bool is_queued_mode(VkPresentModeKHR mode) {
+    switch (mode) {
+        case VK_PRESENT_MODE_FIFO_KHR:
+        case VK_PRESENT_MODE_FIFO_RELAXED_KHR:
+#ifdef VK_EXT_present_mode_fifo_latest_ready
+        case VK_PRESENT_MODE_FIFO_LATEST_READY_EXT:
+#endif
+            return true;
+        default:
+            return false;
+    }
+}
+
 stream::PresentMode wire_mode(VkPresentModeKHR mode) {
     switch (mode) {
         case VK_PRESENT_MODE_FIFO_KHR:

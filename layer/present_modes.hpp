@@ -23,6 +23,9 @@ bool is_present_mode(const PhysicalDevice& physical, VkPresentModeKHR mode);
 // VK_KHR_shared_presentable_image: one image, which the app and the host have at the same time.
 bool is_shared_mode(VkPresentModeKHR mode);
 
+// Frames are shown one after the other, and may have a time to be shown at.
+bool is_queued_mode(VkPresentModeKHR mode);
+
 // How the broker treats a frame of this mode. Relaxed FIFO tears when a frame is late: nothing here
 // ever tears, which the mode allows. The latest ready one of a queue is what mailbox shows.
 stream::PresentMode wire_mode(VkPresentModeKHR mode);

@@ -13,17 +13,21 @@ namespace {
 constexpr std::uint64_t kGpuSliceNs = 50 * kNsPerMs;
 constexpr std::uint64_t kUnseenFrameNs = kNsPerSecond / 60;
 constexpr std::uint64_t kRefreshNs = kNsPerSecond / 60;
+// A host is told of a time to come, and keeps it, up to this far ahead: half of what it believes
+// (docs/protocol.md, "Clocks").
+constexpr std::uint64_t kToldAheadNs = 5 * kNsPerSecond;
 
 }  // namespace
 
 PresentWorker::PresentWorker(const Device& device, producer::Stream* stream,
                              std::vector<Target> targets, Owner& owner, PresentLog& log,
-                             bool at_once)
+                             TimingQueue* timings, bool at_once)
     : device_(device),
       stream_(stream),
       targets_(std::move(targets)),
       owner_(owner),
       log_(log),
+      timings_(timings),
       at_once_(at_once),
       jobs_(targets_.size()) {}
 
@@ -96,13 +100,57 @@ bool PresentWorker::wait_for_gpu(VkFence fence) {
     return true;
 }
 
-void PresentWorker::hand_over(const PresentJob& job) {
-    if (job.with_fence && owner_.send_with_fence(job)) return;
+// Until the host may have a frame of an app that has said when to show it (VK_EXT_present_timing):
+// one that counts from the frame before cannot be sent before that was shown. Later frames are
+// behind it, as their modes have it.
+void PresentWorker::wait_for_target(PresentJob& job) {
+    PresentTarget& target = job.target;
+    if (target.ns == 0 || !timings_) return;
+    if (target.relative) {
+        std::uint64_t shown_ns = 0;
+        if (!last_shown(shown_ns) || shown_ns == 0) {
+            target = {};
+            return;
+        }
+        target.ns = target.ns > UINT64_MAX - shown_ns ? UINT64_MAX : target.ns + shown_ns;
+    }
+    if (target.nearest) target.ns -= std::min(target.ns, timings_->refresh_ns() / 2);
+    // The broker's mailbox has one place, and a frame that waits in it for its time would be lost
+    // to the next one: so only what is due goes there.
+    const bool fifo = job.mode == stream::PresentMode::fifo;
+    const std::uint64_t told_ahead_ns = fifo ? kToldAheadNs : 0;
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        const std::uint64_t now = now_ns();
+        if (stopping_ || target.ns <= now || target.ns - now <= told_ahead_ns) break;
+        const std::uint64_t left = std::min(target.ns - now - told_ahead_ns, kNsPerSecond);
+        work_.wait_for(lock, std::chrono::nanoseconds(left), [this] { return stopping_; });
+    }
+    // Nobody waits for frames of a swapchain that ends.
+    if (stopping_ || !fifo) target = {};
+}
+
+// False: the swapchain ends.
+bool PresentWorker::last_shown(std::uint64_t& shown_ns) {
+    while (!timings_->last_shown(kGpuSliceNs, shown_ns)) {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return false;
+    }
+    return true;
+}
+
+void PresentWorker::hand_over(PresentJob job) {
+    if (job.with_fence) {
+        wait_for_target(job);
+        if (owner_.send_with_fence(job)) return;
+    }
     const Target& target = targets_[job.index];
     if (!wait_for_gpu(target.fence)) {
         owner_.free_image(job.index);
+        if (job.ticket != 0) timings_->finished(job.ticket);
         return;
     }
+    if (job.ticket != 0) timings_->gpu_done(job.ticket, now_ns());
     if (!stream_) {
         pace_unseen(job);
         return;
@@ -114,7 +162,9 @@ void PresentWorker::hand_over(const PresentJob& job) {
     frame.gpu_done_ns = now_ns();
     frame.cpu_copied_bytes = target.shared->finish();
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
-    log_.handed_over(job.id, stream_->present(frame));
+    if (!job.with_fence) wait_for_target(job);
+    frame.target_ns = job.target.ns;
+    owner_.handed_over(job, stream_->present(frame));
     if (at_once_) owner_.free_image(job.index);
 }
 
@@ -134,6 +184,7 @@ void PresentWorker::pace_unseen(const PresentJob& job) {
         unseen_shown_ = job.index;
     }
     log_.finished(job.id);
+    if (job.ticket != 0) timings_->finished(job.ticket);
 }
 
 }  // namespace vdmabuf::layer

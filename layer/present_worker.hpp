@@ -13,6 +13,7 @@
 #include "layer/image_strategy.hpp"
 #include "layer/present_log.hpp"
 #include "layer/ring.hpp"
+#include "layer/timing_queue.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/window/thread.hpp"
 
@@ -33,8 +34,10 @@ struct PresentJob {
     stream::PresentMode mode = stream::PresentMode::fifo;
     std::uint64_t id = 0;  // VK_KHR_present_id; 0: none
     Damage damage;
-    bool again = false;       // and from then on as often as a screen is refreshed
-    bool with_fence = false;  // the host's side waits for the GPU
+    bool again = false;        // and from then on as often as a screen is refreshed
+    bool with_fence = false;   // the host's side waits for the GPU
+    std::uint64_t ticket = 0;  // of the TimingQueue; 0: none
+    PresentTarget target{};
 };
 
 class PresentWorker {
@@ -48,6 +51,8 @@ class PresentWorker {
         virtual bool refresh() noexcept = 0;
         // Hands the frame over with a SYNC_FD of its submit. False: there is none to be had.
         virtual bool send_with_fence(const PresentJob& job) noexcept = 0;
+        // The host has the frame, under this number.
+        virtual void handed_over(const PresentJob& job, std::uint64_t serial) noexcept = 0;
         // After each job.
         virtual void upkeep() noexcept = 0;
 
@@ -63,8 +68,9 @@ class PresentWorker {
 
     // `stream` is null when nobody sees the frames. `at_once`: what is handed over is free, and the
     // host need not let go of it.
+    // `timings` may be null.
     PresentWorker(const Device& device, producer::Stream* stream, std::vector<Target> targets,
-                  Owner& owner, PresentLog& log, bool at_once = false);
+                  Owner& owner, PresentLog& log, TimingQueue* timings, bool at_once = false);
     ~PresentWorker() { (void)stop(); }
     PresentWorker(const PresentWorker&) = delete;
     PresentWorker& operator=(const PresentWorker&) = delete;
@@ -79,7 +85,9 @@ class PresentWorker {
   private:
     void run();
     bool wait_for_gpu(VkFence fence);
-    void hand_over(const PresentJob& job);
+    void hand_over(PresentJob job);
+    void wait_for_target(PresentJob& job);
+    bool last_shown(std::uint64_t& shown_ns);
     void pace_unseen(const PresentJob& job);
 
     const Device& device_;
@@ -87,6 +95,7 @@ class PresentWorker {
     const std::vector<Target> targets_;
     Owner& owner_;
     PresentLog& log_;
+    TimingQueue* const timings_;
     const bool at_once_;
 
     // Held for a few instructions.

@@ -6,6 +6,7 @@
 #include "layer/physical_device.hpp"
 #include "layer/present_modes.hpp"
 #include "layer/scaling.hpp"
+#include "layer/timing_queue.hpp"
 
 namespace vdmabuf::layer {
 namespace {
@@ -45,10 +46,24 @@ void fill(VkSurfacePresentScalingCapabilitiesEXT& out, const PhysicalDevice& phy
     out.maxScaledImageExtent = {largest, largest};
 }
 
+#ifdef VK_EXT_present_timing
+// The host's consumer says when an image has left for a display; of displays themselves nobody here
+// knows anything, nor when the broker took it out of its queue.
+void fill(VkPresentTimingSurfaceCapabilitiesEXT& out, const PhysicalDevice& physical, bool seen) {
+    const bool served = has(physical.served, Extension::present_timing);
+    out.presentTimingSupported = served;
+    out.presentAtAbsoluteTimeSupported = served && seen;
+    out.presentAtRelativeTimeSupported = served && seen;
+    out.presentStageQueries = 0;
+    if (served) out.presentStageQueries |= kStageGpuDone;
+    if (served && seen) out.presentStageQueries |= kStagePixelOut;
+}
+#endif
+
 }  // namespace
 
-void fill_chain(const PhysicalDevice& physical, const void* info_chain, void* chain,
-                VkSurfaceCapabilitiesKHR& plain) {
+void fill_chain(const PhysicalDevice& physical, [[maybe_unused]] bool seen, const void* info_chain,
+                void* chain, VkSurfaceCapabilitiesKHR& plain) {
     const auto* named = find_in_chain<VkSurfacePresentModeEXT>(
         info_chain, VK_STRUCTURE_TYPE_SURFACE_PRESENT_MODE_EXT);
     const VkPresentModeKHR mode = named ? named->presentMode : VK_PRESENT_MODE_FIFO_KHR;
@@ -76,6 +91,11 @@ void fill_chain(const PhysicalDevice& physical, const void* info_chain, void* ch
                 break;
             case VK_STRUCTURE_TYPE_SURFACE_CAPABILITIES_PRESENT_WAIT_2_KHR:
                 as<VkSurfaceCapabilitiesPresentWait2KHR>(at).presentWait2Supported = VK_TRUE;
+                break;
+#endif
+#ifdef VK_EXT_present_timing
+            case VK_STRUCTURE_TYPE_PRESENT_TIMING_SURFACE_CAPABILITIES_EXT:
+                fill(as<VkPresentTimingSurfaceCapabilitiesEXT>(at), physical, seen);
                 break;
 #endif
             default:

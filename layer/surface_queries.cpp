@@ -84,7 +84,10 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceCapabilities2KHR(
         const PhysicalDevice& physical = instance.physical(device);
         VkSurfaceCapabilitiesKHR& plain = capabilities->surfaceCapabilities;
         const VkResult result = fill(*surface, physical, plain);
-        if (result == VK_SUCCESS) fill_chain(physical, info->pNext, capabilities->pNext, plain);
+        if (result == VK_SUCCESS) {
+            fill_chain(physical, surface->connection() != nullptr, info->pNext, capabilities->pNext,
+                       plain);
+        }
         return result;
     });
 }

@@ -73,8 +73,9 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         targets.push_back({image.shared.get(), image.fence.get(), image.slot});
     }
     log_.emplace(count);
+    if (wants_timings(info)) timings_.emplace();
     worker_.emplace(device_, stream_, std::move(targets), static_cast<PresentWorker::Owner&>(*this),
-                    *log_, shares_image_);
+                    *log_, timings(), shares_image_);
     if (sync_ == PresentSync::worker || surface_->has_upkeep()) start_worker();
     surface_->add(this);
     LOG_INFO("swapchain: %zu images of %ux%u, strategy %s, %s", handles_.size(), extent_.width,
@@ -176,11 +177,20 @@ void Swapchain::free_image(std::uint32_t index) noexcept {
 // A host that has gone tells nothing but this, of what it was to show.
 void Swapchain::on_release(std::uint32_t slot, std::uint64_t serial) {
     log_->shown(serial);
+    if (timings_) timings_->reported(serial, 0, 0);
     if (!shares_image_ && slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
 }
 
 void Swapchain::on_presented(const stream::Presented& message) {
     log_->shown(message.serial);
+    if (!timings_) return;
+    // The frame's fence is there until its RELEASE.
+    const std::uint32_t slot = timings_->slot_without_gpu_time(message.serial);
+    if (slot != TimingQueue::kNoSlot) {
+        timings_->gpu_done_of(message.serial, stream_->fence_time_ns(slot, message.serial));
+    }
+    const bool shown = message.flags & stream::kPresentedShown;
+    timings_->reported(message.serial, shown ? message.time_ns : 0, message.refresh_ns);
 }
 
 void Swapchain::device_lost() noexcept {

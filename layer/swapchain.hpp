@@ -70,6 +70,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
         std::uint64_t id = 0;                    // 0: none
         const VkPresentModeKHR* mode = nullptr;  // null: as before
         Damage damage;
+        const PresentTiming* timing = nullptr;  // null: none
     };
     // One present of the app: performs the waits, unless they are done, and sends the image on its
     // way. A failed present leaves the waits to be done by somebody else.
@@ -80,6 +81,8 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     // The surface's window has gone: waiting for an image is over.
     void wake() noexcept;
     PresentLog& log() { return *log_; }
+    // Of VK_SWAPCHAIN_CREATE_PRESENT_TIMING_BIT_EXT; else null.
+    TimingQueue* timings() { return timings_ ? &*timings_ : nullptr; }
     void set_hdr(const stream::HdrMetadata& metadata);
 
     void set_private_data(std::uint64_t slot, std::uint64_t data);
@@ -118,6 +121,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     void withdraw_images();
     VkResult present_shared(Queue& queue, const Present& what, PresentWaits& waits);
     VkResult send_shared(Queue& queue, const PresentJob& job, PresentWaits& waits);
+    bool take_timing(const Present& what, PresentJob& job) noexcept;
     void start_worker();
     void send(const PresentJob& job);
     VkResult state() const noexcept;  // with mutex_ held: why no image is to be had or presented
@@ -130,6 +134,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     void device_lost() noexcept override;
     bool refresh() noexcept override;
     bool send_with_fence(const PresentJob& job) noexcept override;
+    void handed_over(const PresentJob& job, std::uint64_t serial) noexcept override;
     void upkeep() noexcept override;
 
     Device& device_;
@@ -165,6 +170,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     std::unordered_map<std::uint64_t, std::uint64_t> private_data_;
 
     std::optional<PresentLog> log_;
+    std::optional<TimingQueue> timings_;
     std::optional<PresentWorker> worker_;
 };
 

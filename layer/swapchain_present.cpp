@@ -20,8 +20,7 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
     if (shares_image_) return present_shared(queue, what, waits);
     Image& image = images_[index];
     const bool with_fence = sync_.load(std::memory_order_relaxed) == PresentSync::fence;
-    const PresentJob job{index,       now_ns(), wire_mode(mode_), what.id,
-                         what.damage, false,    with_fence};
+    PresentJob job{index, now_ns(), wire_mode(mode_), what.id, what.damage, false, with_fence};
     {
         const std::lock_guard lock(mutex_);
         if (image.state != State::acquired) return VK_ERROR_OUT_OF_DATE_KHR;
@@ -34,10 +33,14 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
             return bad;
         }
     }
+    if (!take_timing(what, job)) return kTimingQueueFull;  // and the image stays the app's
     const VkCommandBuffer commands = commands_for(image, queue.family);
     const VkSemaphore done = with_fence ? image.done.get() : VK_NULL_HANDLE;
     const VkResult result = submit(device_, queue, {commands, image.fence.get(), done}, waits);
-    if (result != VK_SUCCESS) return result;
+    if (result != VK_SUCCESS) {
+        if (job.ticket != 0) timings_->withdraw(job.ticket);
+        return result;
+    }
     {
         const std::lock_guard lock(mutex_);
         --acquired_;
@@ -48,6 +51,18 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
     send(job);
     if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+// VK_EXT_present_timing. False: there is no room for the times that the app wants of this present.
+bool Swapchain::take_timing(const Present& what, PresentJob& job) noexcept {
+    if (!what.timing || !timings_) return true;
+    if (what.timing->stages != 0) {
+        job.ticket = timings_->reserve(*what.timing);
+        if (job.ticket == 0) return false;
+    }
+    // Of the other modes no time can be asked (VkPresentTimingsInfoEXT).
+    if (stream_ && is_queued_mode(mode_)) job.target = what.timing->target;
+    return true;
 }
 
 VkCommandBuffer Swapchain::commands_for(const Image& image, std::uint32_t family) const {
@@ -61,13 +76,15 @@ VkCommandBuffer Swapchain::commands_for(const Image& image, std::uint32_t family
 // With a fence and nothing to do afterwards, from this thread: the host has the frame at once.
 void Swapchain::send(const PresentJob& job) {
     if (!has_worker_) {
-        if (send_with_fence(job)) return;
+        // What is to be shown later may have to wait here.
+        if (job.target.ns == 0 && send_with_fence(job)) return;
         try {
             start_worker();
         } catch (const std::system_error&) {
             images_[job.index].pending = true;
             device_lost();  // nobody is left to hand frames over
             free_image(job.index);
+            if (job.ticket != 0) timings_->finished(job.ticket);
             return;
         }
     }
@@ -93,10 +110,17 @@ bool Swapchain::send_with_fence(const PresentJob& job) noexcept {
     frame.slot = image.slot;
     frame.mode = job.mode;
     frame.called_ns = job.called_ns;
+    frame.target_ns = job.target.ns;
     frame.damage = std::span(job.damage.rects.data(), job.damage.count);
     // No descriptor: the GPU is done already.
-    log_->handed_over(job.id, stream_->present(frame, UniqueFd(fd)));
+    if (fd < 0 && job.ticket != 0) timings_->gpu_done(job.ticket, now_ns());
+    handed_over(job, stream_->present(frame, UniqueFd(fd)));
     return true;
+}
+
+void Swapchain::handed_over(const PresentJob& job, std::uint64_t serial) noexcept {
+    log_->handed_over(job.id, serial, job.target.ns);
+    if (timings_) timings_->handed_over(job.ticket, serial, images_[job.index].slot, job.target.ns);
 }
 
 void Swapchain::start_worker() {

@@ -17,6 +17,9 @@ constexpr VkSwapchainCreateFlagsKHR kKnownFlags =
 #if defined(VK_KHR_present_id2) && defined(VK_KHR_present_wait2)
     | VK_SWAPCHAIN_CREATE_PRESENT_ID_2_BIT_KHR | VK_SWAPCHAIN_CREATE_PRESENT_WAIT_2_BIT_KHR
 #endif
+#ifdef VK_EXT_present_timing
+    | VK_SWAPCHAIN_CREATE_PRESENT_TIMING_BIT_EXT
+#endif
     ;
 
 // The modes that the app wants to change to (VkSwapchainPresentModesCreateInfoEXT) are all
@@ -55,6 +58,14 @@ const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& 
     if (info.preTransform != VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR) return "transform";
     if ((info.flags & ~kKnownFlags) != 0) return "flags";
     return nullptr;
+}
+
+bool wants_timings([[maybe_unused]] const VkSwapchainCreateInfoKHR& info) {
+#ifdef VK_EXT_present_timing
+    return (info.flags & VK_SWAPCHAIN_CREATE_PRESENT_TIMING_BIT_EXT) != 0;
+#else
+    return false;
+#endif
 }
 
 ImageRequest request_of(const VkSwapchainCreateInfoKHR& info) {

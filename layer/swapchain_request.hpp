@@ -10,6 +10,8 @@ struct PhysicalDevice;
 
 // Why this cannot be a swapchain, as a driver would refuse it; or nullptr.
 const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical);
+// The app will ask for the times of its presents (VK_EXT_present_timing).
+bool wants_timings(const VkSwapchainCreateInfoKHR& info);
 ImageRequest request_of(const VkSwapchainCreateInfoKHR& info);
 
 }  // namespace vdmabuf::layer

@@ -11,7 +11,7 @@ namespace vdmabuf::layer {
 // The image stays with the app and with the host: all that goes is word that it has changed. What
 // the host shows may be torn by what the app draws meanwhile, as the extension has it.
 VkResult Swapchain::present_shared(Queue& queue, const Present& what, PresentWaits& waits) {
-    std::uint32_t turn = 0;
+    PresentJob job;
     {
         std::unique_lock lock(mutex_);
         VkResult bad = state();
@@ -24,12 +24,15 @@ VkResult Swapchain::present_shared(Queue& queue, const Present& what, PresentWai
         }
         if (bad != VK_SUCCESS) return bad;
         if (free_.count() == 0) return VK_ERROR_DEVICE_LOST;
-        turn = free_.pop();
-        images_[turn].state = State::presented;
+        if (!take_timing(what, job)) return kTimingQueueFull;
+        job.index = free_.pop();
+        images_[job.index].state = State::presented;
     }
-    const bool again = mode_ == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
-    refresh_queue_.store(again ? &queue : nullptr, std::memory_order_release);
-    const PresentJob job{turn, now_ns(), wire_mode(mode_), what.id, {}, again};
+    job.called_ns = now_ns();
+    job.mode = wire_mode(mode_);
+    job.id = what.id;
+    job.again = mode_ == VK_PRESENT_MODE_SHARED_CONTINUOUS_REFRESH_KHR;
+    refresh_queue_.store(job.again ? &queue : nullptr, std::memory_order_release);
     surface_->presented(extent_);
     const VkResult result = send_shared(queue, job, waits);
     return result == VK_SUCCESS ? status() : result;
@@ -42,6 +45,7 @@ VkResult Swapchain::send_shared(Queue& queue, const PresentJob& job, PresentWait
                {commands_for(image, queue.family), image.fence.get(), VK_NULL_HANDLE}, waits);
     if (result != VK_SUCCESS) {
         free_image(job.index);
+        if (job.ticket != 0) timings_->withdraw(job.ticket);
         return result;
     }
     log_->presented(job.id);

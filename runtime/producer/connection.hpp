@@ -106,6 +106,10 @@ class Stream {
     // drivers that know implicit fences only: implicit_fence() (runtime/common/sync_file.hpp).
     std::uint64_t present(const FrameInfo& frame, UniqueFd in_fence = {}) noexcept;
 
+    // When the fence of this frame signalled (CLOCK_MONOTONIC); 0: it has none, or the slot was
+    // released. Now, if the kernel does not say, or it has not signalled.
+    std::uint64_t fence_time_ns(std::uint32_t slot, std::uint64_t serial) const noexcept;
+
     void set_title(const std::string& title);
     // What the frames that follow were graded for.
     void set_hdr(const stream::HdrMetadata& metadata);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/common/log.hpp"
+#include "runtime/common/sync_file.hpp"
 #include "runtime/producer/core.hpp"
 
 namespace vdmabuf::producer {
@@ -171,6 +172,16 @@ std::uint64_t Stream::present(const FrameInfo& frame, UniqueFd in_fence) noexcep
         core.wake_reader();
     }
     return serial;
+}
+
+std::uint64_t Stream::fence_time_ns(std::uint32_t slot_number,
+                                    std::uint64_t serial) const noexcept {
+    State& state = *state_;
+    if (state.core->fork_guard.in_child() || slot_number >= stream::kMaxSlots) return 0;
+    const std::lock_guard lock(state.mutex);
+    const Slot& slot = state.slots[slot_number];
+    if (!slot.fence || slot.present.serial != serial) return 0;
+    return signal_time_ns(slot.fence.get());
 }
 
 void Stream::set_hdr(const stream::HdrMetadata& metadata) {

@@ -31,6 +31,10 @@ constexpr const char* kAlways[] = {
     "VK_KHR_present_id2",
     "VK_KHR_present_wait2",
 #endif
+#ifdef VK_EXT_present_timing
+    "VK_EXT_present_timing",  // lavapipe has calibrated timestamps, under one of the names
+    "VK_KHR_calibrated_timestamps",
+#endif
 };
 
 TEST_F(ExtensionsTest, OfferedOnceEach) {
@@ -64,7 +68,8 @@ TEST_F(ExtensionsTest, InstanceExtensionsAreOffered) {
                              "VK_KHR_surface_maintenance1",
 #endif
                              "VK_KHR_surface_protected_capabilities", "VK_EXT_swapchain_colorspace",
-                             "VK_GOOGLE_surfaceless_query", "VK_EXT_headless_surface"}) {
+                             "VK_GOOGLE_surfaceless_query", "VK_EXT_headless_surface",
+                             "VK_EXT_display_surface_counter"}) {
         EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const auto& each) {
             return std::strcmp(each.extensionName, name) == 0;
         })) << name;

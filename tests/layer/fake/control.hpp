@@ -127,6 +127,8 @@ class Control {
     virtual void stop_failing() = 0;
     // Each call of it takes this long; other threads' calls go on.
     virtual void delay(const std::string& function, std::chrono::milliseconds time) = 0;
+    // Calls that are being delayed at this moment.
+    virtual std::size_t delayed() = 0;
     // Each submit takes the GPU this long; a GPU that is held does nothing until it is let go.
     virtual void set_gpu_time(std::chrono::microseconds time) = 0;
     virtual void hold_gpu(bool held) = 0;

@@ -2,6 +2,7 @@
 // Devices, queues, and objects without work of their own.
 #include <algorithm>
 
+#include "runtime/common/clock.hpp"
 #include "tests/layer/fake/driver.hpp"
 
 namespace vdmabuf::fake {
@@ -139,6 +140,25 @@ void GetPrivateData(VkDevice handle, VkObjectType type, std::uint64_t object, Vk
     *data = 0;
 }
 
+// The device's clock is a second ahead of the host's.
+VkResult GetCalibratedTimestampsEXT(VkDevice handle, std::uint32_t count,
+                                    const VkCalibratedTimestampInfoEXT* infos, std::uint64_t* out,
+                                    std::uint64_t* deviation) {
+    (void)device_of(handle);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        note_chain(infos[i].pNext, nullptr);
+        if (infos[i].timeDomain == VK_TIME_DOMAIN_DEVICE_EXT) {
+            out[i] = now_ns() + kNsPerSecond;
+        } else if (infos[i].timeDomain == VK_TIME_DOMAIN_CLOCK_MONOTONIC_EXT) {
+            out[i] = now_ns();
+        } else {
+            error("a time domain that the device has not");
+        }
+    }
+    *deviation = 1;
+    return VK_SUCCESS;
+}
+
 }  // namespace
 
 std::vector<Function> device_functions() {
@@ -154,6 +174,7 @@ std::vector<Function> device_functions() {
         FAKE_IN(DestroyPrivateDataSlot, "", VK_API_VERSION_1_3),
         FAKE_IN(SetPrivateData, "", VK_API_VERSION_1_3),
         FAKE_IN(GetPrivateData, "", VK_API_VERSION_1_3),
+        FAKE_IN(GetCalibratedTimestampsEXT, "VK_EXT_calibrated_timestamps", 0),
     };
 }
 

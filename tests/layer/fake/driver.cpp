@@ -96,6 +96,11 @@ void Driver::delay(const std::string& function, std::chrono::milliseconds time) 
     delays_[function] = time;
 }
 
+std::size_t Driver::delayed() {
+    const std::lock_guard lock(mutex);
+    return delayed_calls;
+}
+
 void Driver::set_gpu_time(std::chrono::microseconds time) {
     const std::lock_guard lock(mutex);
     gpu_time = time;
@@ -257,9 +262,11 @@ Served::Served(const char* function, const void* queue, const void* caller)
     lock_ = std::unique_lock(driver().mutex);
     t_served = this;
     if (const auto time = driver().delay_of(function); time.count() > 0) {
+        ++driver().delayed_calls;
         lock_.unlock();
         std::this_thread::sleep_for(time);
         lock_.lock();
+        --driver().delayed_calls;
     }
     if (driver().logging) {
         call_ = &driver().log.emplace_back();

@@ -263,6 +263,21 @@ void GetPhysicalDeviceSparseImageFormatProperties(VkPhysicalDevice, VkFormat, Vk
     *count = 0;
 }
 
+// A clock of the device's own beside the host's.
+VkResult GetPhysicalDeviceCalibrateableTimeDomainsEXT(VkPhysicalDevice, std::uint32_t* count,
+                                                      VkTimeDomainEXT* out) {
+    constexpr VkTimeDomainEXT kDomains[] = {VK_TIME_DOMAIN_DEVICE_EXT,
+                                            VK_TIME_DOMAIN_CLOCK_MONOTONIC_EXT};
+    constexpr auto kCount = static_cast<std::uint32_t>(std::size(kDomains));
+    if (!out) {
+        *count = kCount;
+        return VK_SUCCESS;
+    }
+    *count = std::min(*count, kCount);
+    std::copy_n(kDomains, *count, out);
+    return *count < kCount ? VK_INCOMPLETE : VK_SUCCESS;
+}
+
 const External* external_of(const DeviceConfig& config, VkFlags type) {
     switch (type) {
         case VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT:
@@ -387,6 +402,7 @@ std::vector<Function> instance_functions() {
         FAKE(GetPhysicalDeviceExternalBufferProperties),
         FAKE(GetPhysicalDeviceExternalSemaphoreProperties),
         FAKE(GetPhysicalDeviceExternalFenceProperties),
+        FAKE(GetPhysicalDeviceCalibrateableTimeDomainsEXT),
         {"vkGetPhysicalDeviceProperties2KHR",
          reinterpret_cast<PFN_vkVoidFunction>(
              &Entry<"GetPhysicalDeviceProperties2", &GetPhysicalDeviceProperties2>::call),

@@ -386,7 +386,7 @@ TEST_F(SwapchainTraps, Trap22_AcquireDoesNotUseTheQueueBesideTheApp) {
 }
 
 // A thread that the driver keeps in a present holds up nobody who presents to another window, by
-// another queue: there is no lock that they share, down to the connection to the host.
+// another queue: while it is in the driver it has no lock that they need.
 TEST_F(SwapchainTrapsWithHost, PresentsToOtherWindowsGoOnWhileOneIsHeldUp) {
     App app;
     ASSERT_EQ(app.created, VK_SUCCESS);
@@ -438,7 +438,11 @@ TEST_F(SwapchainTrapsWithHost, PresentsToOtherWindowsGoOnWhileOneIsHeldUp) {
         present(app.queue, swap.handle, index);
         held.store(false);
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));  // until it is in there
+    const auto start = Clock::now();
+    while (driver.delayed() == 0 && held.load() && seconds_since(start) < 10) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(driver.delayed(), 1u) << "it does not get there";
     driver.delay("QueueSubmit", std::chrono::milliseconds(0));
     for (int i = 0; i < 20; ++i) present(queue, other, acquire(device, other, others));
     EXPECT_TRUE(held.load());

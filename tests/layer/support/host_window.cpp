@@ -216,7 +216,7 @@ void HostWindow::frame(const consumer::Frame& message) {
         if (frames_.size() > kKeptFrames) frames_.erase(frames_.begin());
         changed_.notify_all();
     }
-    client_->presented(message.stream, message.serial, now_ns(), 0, true);
+    client_->presented(message.stream, message.serial, now_ns(), refresh_ns_.load(), true);
     client_->release(message.stream, message.serial);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,8 @@ class HostWindow final : public consumer::ClientListener {
     bool wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
+    // What it says of its display from now on; 0, as at first: nothing.
+    void set_refresh(std::uint64_t ns) { refresh_ns_.store(ns); }
     void close_streams();  // as the cross of a window
     // What the user does in the window of this title.
     bool wait_cursor(bool hidden, int timeout_ms = 5000);
@@ -76,6 +79,7 @@ class HostWindow final : public consumer::ClientListener {
     template <typename Condition>
     bool wait(int timeout_ms, Condition condition);
 
+    std::atomic<std::uint64_t> refresh_ns_{0};
     std::unique_ptr<EventLoop> loop_;
     std::unique_ptr<consumer::Client> client_;
     std::map<std::uint64_t, Known> images_;  // of the loop's thread

@@ -60,9 +60,9 @@ class VgemBuffer {
 };
 
 // vgem's device; none where the kernel or the machine has none.
-inline UniqueFd open_vgem() {
+inline UniqueFd open_vgem(const std::string& folder = "/dev/dri") {
     for (int i = 0; i < 16; ++i) {
-        UniqueFd fd(::open(("/dev/dri/card" + std::to_string(i)).c_str(), O_RDWR | O_CLOEXEC));
+        UniqueFd fd(::open((folder + "/card" + std::to_string(i)).c_str(), O_RDWR | O_CLOEXEC));
         if (!fd) continue;
         char name[16] = {};
         struct {

@@ -72,6 +72,52 @@ TEST_F(EglWindowTest, WhatIsChosenAndWhatIsToldAgree) {
     EXPECT_FALSE(chosen(app->display, {EGL_NATIVE_VISUAL_TYPE, 4}).empty());
 }
 
+// EGL 1.5, 3.4.1.2: those with a caveat come last, then the deepest of the colours asked for come
+// first, then the smallest buffers.
+TEST_F(EglHostTest, EightBitsComeFirst) {
+    const auto red = [&](EGLConfig config) {
+        return attribute(app->display, config, EGL_RED_SIZE);
+    };
+    const auto caveat = [&](EGLConfig config) {
+        return attribute(app->display, config, EGL_CONFIG_CAVEAT);
+    };
+    const std::vector<EGLint> any = {EGL_RED_SIZE, 1, EGL_GREEN_SIZE, 1, EGL_BLUE_SIZE, 1};
+    const std::vector<EGLint> eight = {EGL_RED_SIZE, 8, EGL_GREEN_SIZE, 8, EGL_BLUE_SIZE, 8};
+    std::vector<EGLint> alpha = eight;
+    alpha.insert(alpha.end(), {EGL_ALPHA_SIZE, 8});
+    for (const auto& wanted : {any, eight, alpha}) {
+        const auto configs = chosen(app->display, wanted);
+        ASSERT_FALSE(configs.empty());
+        EXPECT_EQ(red(configs[0]), 8);
+        for (std::size_t i = 1; i < configs.size(); ++i) {
+            const bool slow = caveat(configs[i]) == EGL_SLOW_CONFIG;
+            EXPECT_EQ(slow, red(configs[i]) == 10);
+            EXPECT_TRUE(slow || caveat(configs[i - 1]) == EGL_NONE);
+            if (slow == (caveat(configs[i - 1]) == EGL_SLOW_CONFIG)) {
+                EXPECT_LE(red(configs[i]), red(configs[i - 1])) << "deepest first";
+            }
+        }
+    }
+    // Without colours that are asked for, the smallest.
+    const auto smallest = chosen(app->display, {});
+    ASSERT_FALSE(smallest.empty());
+    for (EGLConfig config : smallest) {
+        if (caveat(config) != EGL_NONE) continue;
+        EXPECT_GE(attribute(app->display, config, EGL_BUFFER_SIZE),
+                  attribute(app->display, smallest[0], EGL_BUFFER_SIZE));
+    }
+    // Who asks for them gets them.
+    const auto ten = chosen(app->display, {EGL_RED_SIZE, 10});
+    ASSERT_FALSE(ten.empty());
+    for (EGLConfig config : ten) EXPECT_EQ(red(config), 10);
+    EXPECT_EQ(chosen(app->display, {EGL_RED_SIZE, 10, EGL_CONFIG_CAVEAT, EGL_SLOW_CONFIG}), ten);
+    EXPECT_TRUE(chosen(app->display, {EGL_RED_SIZE, 10, EGL_CONFIG_CAVEAT, EGL_NONE}).empty());
+    EXPECT_FALSE(chosen(app->display, {EGL_RED_SIZE, 8, EGL_CONFIG_CAVEAT, EGL_NONE}).empty());
+    EXPECT_EQ(chosen(app->display, {EGL_CONFIG_ID, attribute(app->display, ten[0], EGL_CONFIG_ID),
+                                    EGL_CONFIG_CAVEAT, EGL_NONE}),
+              std::vector<EGLConfig>{ten[0]});
+}
+
 TEST_F(EglWindowTest, EveryWindowConfigurationMakesASurface) {
     ASSERT_TRUE(app->not_current());
     for (EGLConfig config : chosen(app->display, {EGL_RENDERABLE_TYPE, EGL_OPENGL_ES2_BIT})) {

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <string>
 
+#include "runtime/tools/config_file.hpp"
+
 namespace vdmabuf::tools {
 
 // --help as people, man pages (docs/man) and shells' completions read it: an option, what it takes,
@@ -75,8 +77,8 @@ inline void set_up_help(CLI::App& app, const std::string& name) {
     app.name(name);
     app.formatter(std::make_shared<HelpFormat>());
     app.set_help_flag("-h,--help", "This text");
-    app.failure_message([name](const CLI::App*, const CLI::Error& error) {
-        return name + ": " + error.what() + "\nTry " + name + " --help.\n";
+    app.failure_message([name](const CLI::App* failed, const CLI::Error& error) {
+        return name + ": " + explain(*failed, error) + "\nTry " + name + " --help.\n";
     });
     app.set_version_flag("--version", name + " " VDMABUF_VERSION, "The version");
 }

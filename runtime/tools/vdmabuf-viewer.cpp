@@ -143,6 +143,7 @@ int main(int argc, char** argv) {
         const int status = app.exit(error);
         return status == 0 ? 0 : static_cast<int>(Exit::usage);
     }
+    if (vdmabuf::tools::print_config(app)) return 0;
     split_vms(settings);
     using vdmabuf::log::Level;
     if (verbose) {

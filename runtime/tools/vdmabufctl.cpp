@@ -6,6 +6,8 @@
 
 #include "runtime/consumer/client.hpp"
 #include "runtime/tools/arguments.hpp"
+#include "runtime/tools/config_file.hpp"
+#include "runtime/tools/ctl_config.hpp"
 #include "runtime/tools/ctl_print.hpp"
 #include "runtime/tools/ctl_query.hpp"
 #include "runtime/tools/ctl_watch.hpp"
@@ -58,6 +60,7 @@ struct Commands {
     CLI::App* screenshot = nullptr;
     CLI::App* close = nullptr;
     CLI::App* doctor = nullptr;
+    CLI::App* config = nullptr;
     CLI::App* probe = nullptr;  // the doctor's own
 };
 
@@ -109,6 +112,12 @@ Commands add_commands(CLI::App& app, Words& words) {
         ->transform(tools::one_of<doctor::Side>(
             {{"host", doctor::Side::host}, {"guest", doctor::Side::guest}}))
         ->type_name("SIDE");
+    commands.config = app.add_subcommand(
+        "config",
+        "What each program's options are, by the configuration file, and what is wrong "
+        "with it");
+    commands.config->add_option("FILE", words.file,
+                                "The file to look at [$XDG_CONFIG_HOME/vdmabuf/vdmabuf.toml]");
     commands.probe = app.add_subcommand("probe-swapchains", "")->group("");
     return commands;
 }
@@ -132,6 +141,7 @@ int run(Words& words, const Commands& commands) {
         words.doctor.json = words.json;
         return doctor::examine(words.doctor) ? kOk : kError;
     }
+    if (commands.config->parsed()) return tools::show_config(words.file) ? kOk : kError;
     if (auto found = find_socket(words.socket_path); !found) return complain(found.error());
     if (commands.list->parsed()) return list(words.socket_path, words.json);
     words.watch.json = words.json;
@@ -159,6 +169,7 @@ int main(int argc, char** argv) {
                    "Consumers' socket of the broker [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]")
         ->type_name("SOCKET");
     const Commands commands = add_commands(app, words);
+    tools::add_config_file(app, "vdmabufctl");
     app.footer(
         "Examples:\n"
         "  vdmabufctl list\n"
@@ -168,12 +179,18 @@ int main(int argc, char** argv) {
         "  vdmabufctl screenshot 3 window.png\n"
         "  vdmabufctl close 3\n"
         "  vdmabufctl doctor\n"
-        "Status: 0 done, 1 error or (doctor) something is broken, 2 wrong usage, 3 no answer in\n"
+        "  vdmabufctl config\n"
+        "Status: 0 done, 1 error or (doctor, config) something is broken, 2 wrong usage, 3 no "
+        "answer in\n"
         "time.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        // --print-config needs no command.
+        const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+        if (no_command && tools::print_config(app)) return kOk;
         return app.exit(error) == 0 ? kOk : kUsage;
     }
+    if (tools::print_config(app)) return kOk;
     return run(words, commands);
 }

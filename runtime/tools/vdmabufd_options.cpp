@@ -200,16 +200,16 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
         ->type_name("NAME:KEY=N,...")
         ->allow_extra_args(false);
     app.add_option("--producer-socket", producer_socket,
-                   "Where programs on this kernel connect; default "
-                   "$XDG_RUNTIME_DIR/vdmabuf/producer.sock")
+                   "Where programs on this kernel connect "
+                   "[$XDG_RUNTIME_DIR/vdmabuf/producer.sock]")
         ->type_name("SOCKET");
     app.add_option("--consumer-socket", consumer_socket,
-                   "Where viewers connect; default $XDG_RUNTIME_DIR/vdmabuf/consumer.sock")
+                   "Where viewers connect [$XDG_RUNTIME_DIR/vdmabuf/consumer.sock]")
         ->type_name("SOCKET");
     app.add_flag("--no-local", no_local, "No programs on this kernel, only VMs");
     app.add_flag("--no-share-memory", keep_memory,
                  "Never give a VM's whole memory to a viewer, even where there is no udmabuf");
-    app.add_option("--socket-mode", mode, "Mode of the sockets; default 0600")->type_name("OCTAL");
+    app.add_option("--socket-mode", mode, "Mode of the sockets [0600]")->type_name("OCTAL");
     app.add_option("--group", group, "Group that the sockets belong to")->type_name("GROUP");
     app.add_flag("--exit-when-idle", options.keeper.exit_when_idle,
                  "End when nothing has been connected for 5 seconds");
@@ -235,6 +235,10 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
         if (no_local && !producer_socket.empty()) {
             throw CLI::ValidationError("--producer-socket", "excludes --no-local");
         }
+        if (print_config(app)) {
+            exit_code = kExitOk;
+            return std::nullopt;
+        }
         if (options.broker_link < 0) {
             if (!no_local) {
                 options.keeper.producer_socket =
@@ -252,7 +256,7 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
         if (asked) {
             app.exit(error);
         } else {
-            fmt::print(stderr, "vdmabufd: {}\nTry vdmabufd --help.\n", error.what());
+            fmt::print(stderr, "vdmabufd: {}\nTry vdmabufd --help.\n", explain(app, error));
         }
         exit_code = asked ? kExitOk : kExitUsage;
         return std::nullopt;

@@ -20,6 +20,7 @@ struct Shown {
     std::uint64_t time_ns = 0;           // CLOCK_MONOTONIC
     std::uint64_t refresh_ns = 0;        // 0: not known
     std::uint64_t imported_ns = 0;       // CPU's part of importing done; 0: not known
+    std::uint64_t submitted_ns = 0;      // drawing handed to the GPU; likewise
     std::uint64_t drawn_ns = 0;          // read by the GPU; likewise
     std::uint64_t cpu_copied_bytes = 0;  // pixels copied by this process for the frame
     bool ok = true;                      // false: given up

@@ -105,6 +105,11 @@ void Presenter::wait_for_work(std::unique_lock<std::mutex>& lock) {
 void Presenter::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
+        if (swapchain_ && !next_ && !redraw_ && !stop_) {
+            lock.unlock();
+            swapchain_->acquire_ahead();
+            lock.lock();
+        }
         wait_for_work(lock);
         if (stop_) break;
         draw_next(lock);
@@ -143,7 +148,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     Drawn drawn = Drawn::no;
     if (surface != VK_NULL_HANDLE && image) {
         if (!swapchain_) swapchain_.emplace(device_, surface);
-        auto tried = draw(*image, extent, anew, scale, hud);
+        auto tried = draw(*image, extent, anew, scale, hud, shown.submitted_ns);
         if (!tried && !broken_) LOG_ERROR("cannot draw: %s", tried.error().text.c_str());
         broken_ = !tried;
         if (tried) drawn = *tried;
@@ -200,7 +205,8 @@ bool Presenter::prepare_hud(VkFormat format) {
 }
 
 Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, VkExtent2D extent,
-                                         bool anew, Scale scale, bool hud) {
+                                         bool anew, Scale scale, bool hud,
+                                         std::uint64_t& submitted_ns) {
     if (!commands_) {
         auto commands = gpu::Commands::create(device_);
         if (!commands) return commands.error();
@@ -231,6 +237,7 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     }
     auto sent = commands_->submit({target->acquired, writers->get()}, target->drawn);
     if (!sent) return failed(sent.error());
+    submitted_ns = now_ns();
     auto presented = swapchain_->present(*target);
     auto waited = commands_->wait();
     if (!waited) return failed(waited.error());

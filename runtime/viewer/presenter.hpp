@@ -58,8 +58,9 @@ class Presenter {
 
     void run();
     void draw_next(std::unique_lock<std::mutex>& lock);
+    // `submitted_ns`: when the drawing was handed to the GPU.
     Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew,
-                       Scale scale, bool hud);
+                       Scale scale, bool hud, std::uint64_t& submitted_ns);
     bool prepare_hud(VkFormat format);
     void wait_for_work(std::unique_lock<std::mutex>& lock);
     void wait_until_shown(std::unique_lock<std::mutex>& lock, Shown& shown, std::uint64_t at);

@@ -30,6 +30,12 @@ nlohmann::ordered_json to_json(const StreamRecord& record) {
     json["frames_per_second"] = record.frames_per_second();
     json["present_to_received_us"] = {
         {"p50", latency.p50}, {"p99", latency.p99}, {"max", latency.max}};
+    json["received_to_submitted_us"] = nullptr;
+    if (!record.received_to_submitted.empty()) {
+        const Percentiles drawing = record.received_to_submitted.microseconds();
+        json["received_to_submitted_us"] = {
+            {"p50", drawing.p50}, {"p99", drawing.p99}, {"max", drawing.max}};
+    }
     json["import_path"] = consumer::to_string(record.path);
     json["import_reason"] = record.import_reason;
     json["strategy"] = strategy_name(record.strategy);

@@ -316,7 +316,7 @@ void Session::show(View& view, const consumer::Frame& message) {
         }
         view.output = std::move(*output);
     }
-    view.given = FrameName{message.image, message.serial};
+    view.given = FrameName{message.image, message.serial, last_frame_ns_};
     if (view.info.history->is_watched()) {
         view.sample = {};
         view.sample.time(Stage::called) = message.called_ns;
@@ -360,6 +360,9 @@ void Session::on_shown(View& view, const Shown& shown) {
     if (!finishing_) {
         view.record->consumer_copied_bytes += shown.cpu_copied_bytes;
         if (shown.ok) ++view.record->frames_shown;
+        if (shown.submitted_ns != 0) {
+            view.record->received_to_submitted.add(shown.submitted_ns - view.shown->received_ns);
+        }
     }
     if (before) {
         client_->release(view.stream, before->serial);

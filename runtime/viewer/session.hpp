@@ -55,6 +55,7 @@ class Session final : public consumer::ClientListener {
     struct FrameName {
         std::uint64_t image = 0;
         std::uint64_t serial = 0;
+        std::uint64_t received_ns = 0;
     };
     // A stream that we are attached to, or its window that waits for the broker to come back.
     struct View {

@@ -21,6 +21,7 @@ struct Percentiles {
 class Durations {
   public:
     void add(std::uint64_t duration_ns);
+    bool empty() const { return newest_.empty(); }
     Percentiles microseconds() const;  // zeros when there is none
 
   private:
@@ -47,6 +48,7 @@ struct StreamRecord {
     std::uint64_t first_ns = 0;        // when the first frame was received
     std::uint64_t last_ns = 0;
     Durations present_to_received;
+    Durations received_to_submitted;  // drawing handed to the GPU; of outputs that draw
 
     std::uint64_t producer_copied_bytes = 0;
     std::uint64_t broker_copied_bytes = 0;

@@ -54,6 +54,7 @@ Swapchain::~Swapchain() {
 void Swapchain::reset() {
     // What a present waits for cannot be asked in plain Vulkan, so: the whole queue.
     if (swapchain_) device_->wait_idle();
+    ahead_.reset();
     drawn_.clear();
     acquired_.reset();
     images_.clear();
@@ -133,9 +134,13 @@ Result<Swapchain::Target> Swapchain::acquire(VkExtent2D wanted, VkFormat preferr
             if (!created) return created.error();
             if (!*created) return Target{};
         }
+        if (ahead_) {
+            const Target target = *ahead_;
+            ahead_.reset();
+            return target;
+        }
         Target target;
-        const VkResult got = vkAcquireNextImageKHR(device_->get(), swapchain_.get(), kAcquireNs,
-                                                   acquired_.get(), VK_NULL_HANDLE, &target.index);
+        const VkResult got = acquire_now(target);
         if (got == VK_ERROR_OUT_OF_DATE_KHR) {
             stale_ = true;
             continue;
@@ -148,14 +153,33 @@ Result<Swapchain::Target> Swapchain::acquire(VkExtent2D wanted, VkFormat preferr
             stale_ = true;
             return gpu::vulkan_error("vkAcquireNextImageKHR", got);
         }
+        return target;
+    }
+    return Target{};
+}
+
+VkResult Swapchain::acquire_now(Target& target) {
+    const VkResult got = vkAcquireNextImageKHR(device_->get(), swapchain_.get(), kAcquireNs,
+                                               acquired_.get(), VK_NULL_HANDLE, &target.index);
+    if (got == VK_SUCCESS || got == VK_SUBOPTIMAL_KHR) {
         target.image = images_[target.index];
         target.extent = extent_;
         target.format = format_;
         target.acquired = acquired_.get();
         target.drawn = drawn_[target.index].get();
-        return target;
     }
-    return Target{};
+    return got;
+}
+
+void Swapchain::acquire_ahead() {
+    if (stale_ || !swapchain_ || ahead_) return;
+    Target target;
+    const VkResult got = acquire_now(target);
+    if (target.image != VK_NULL_HANDLE) {
+        ahead_ = target;
+    } else if (got != VK_TIMEOUT && got != VK_NOT_READY) {
+        stale_ = true;  // the next acquire() says what is wrong, if it still is
+    }
 }
 
 Status Swapchain::present(const Target& target) {

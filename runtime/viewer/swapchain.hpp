@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "runtime/common/result.hpp"
@@ -36,6 +37,9 @@ class Swapchain {
     // the window's size where the surface leaves that to us. `preferred`: of the formats, if there
     // is a choice. Waits for a free image, 100 ms at most.
     Result<Target> acquire(VkExtent2D wanted, VkFormat preferred);
+    // Once a picture has been presented and nothing is to do: gets the image for the next one, so
+    // that it does not wait for the display (lavapipe on X11: 0.2 ms, at 4K 1.3 ms, sometimes 5).
+    void acquire_ahead();
     Status present(const Target& target);
     // After an error between acquire() and present(), or when the window has changed.
     void invalidate() { stale_ = true; }
@@ -47,6 +51,7 @@ class Swapchain {
 
   private:
     Result<bool> create(VkExtent2D wanted, VkFormat preferred);
+    VkResult acquire_now(Target& target);
     void reset();
 
     std::shared_ptr<gpu::Device> device_;
@@ -57,6 +62,7 @@ class Swapchain {
     std::vector<VkImage> images_;
     gpu::Semaphore acquired_;
     std::vector<gpu::Semaphore> drawn_;  // one an image: a present may still wait for its own
+    std::optional<Target> ahead_;        // of acquire_ahead()
     bool stale_ = true;
     bool drawn_on_ = false;
 };

@@ -88,6 +88,8 @@ for ((round = 1; round <= ROUNDS; round++)); do
   THREADS+=("$("$TOOLS/vdmabuf-run" --no-window-system "$RELEASE/tests/bench/threads_bench" --rounds 5 --frames 300)")
 done
 calls=$(list "${CALLS[@]}") threads=$(list "${THREADS[@]}")
+say "an idle viewer"
+viewer=$("$REPO/tests/bench/viewer.sh" "$RELEASE" 3)
 say "registration of a 4K buffer"
 registration=$("$RELEASE/tests/bench/registration_bench" --producer "$RUN_DIR/vdmabuf/producer.sock" \
   --consumer "$RUN_DIR/vdmabuf/consumer.sock" --rounds $((ROUNDS * 10)))
@@ -103,7 +105,7 @@ host_part_uml=$(cat "$OUT/import/guest-output.log")
 jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATIVE[@]}")" \
   --argjson layer "$(list "${LAYER[@]}")" --argjson present "$present" --argjson calls "$calls" --argjson threads "$threads" --argjson registration "$registration" \
   --argjson guest_registration "$guest_registration" --argjson host_part "$host_part" --argjson host_part_uml "$host_part_uml" \
-  --argjson egl "$egl" \
+  --argjson egl "$egl" --argjson viewer "$viewer" \
   --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
   --arg kernel "$(uname -r)" --arg driver "$(vulkaninfo --summary 2>/dev/null | sed -n 's/.*driverInfo *= //p' | head -n 1)" '
   {
@@ -124,6 +126,7 @@ jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATI
     threads: ($threads | {count: .[0].threads,
       throughput_ratio: (map(.throughput_ratio) | sort | .[length / 2 | floor]),
       thread_time_ratio: (map(.thread_time_ratio) | sort | .[length / 2 | floor])}),
+    viewer: $viewer,
     registration: $registration, guest_registration: $guest_registration,
     host_part: {here: $host_part, uml: $host_part_uml}
   }' >"$OUT/claims.json"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vdmabuf-viewer: shows the windows of guests, and of local apps, on this host.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 
@@ -16,6 +17,20 @@ using vdmabuf::consumer::ImportPath;
 using vdmabuf::viewer::Exit;
 using vdmabuf::viewer::Scale;
 using vdmabuf::viewer::Settings;
+
+// As xwininfo and xdotool print it.
+std::uint64_t window_number(const std::string& text) {
+    char* end = nullptr;
+    errno = 0;
+    const unsigned long long number = std::strtoull(text.c_str(), &end, 0);
+    // Resource ids have 29 bits.
+    if (errno != 0 || *end != 0 || text.empty() || text[0] == '-' || number == 0 ||
+        number > 0x1fffffff) {
+        throw CLI::ValidationError("--embed",
+                                   "must be the number of an X11 window, not '" + text + "'");
+    }
+    return number;
+}
 
 void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) {
     vdmabuf::tools::set_up_help(app, "vdmabuf-viewer");
@@ -83,6 +98,15 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         ->type_name("MODE");
     app.add_flag("--fullscreen", settings.fullscreen, "Open windows full-screen");
     app.add_flag("--on-top", settings.on_top, "Keep windows above all others");
+    app.add_option_function<std::string>(
+           "--embed",
+           [&settings](const std::string& text) {
+               settings.embed = window_number(text);
+               settings.single = true;
+           },
+           "X11 window of another program (its number, 0x and hexadecimal too) that the picture "
+           "fills; one stream at a time; ends with that window")
+        ->type_name("WINDOW");
     app.add_flag("--hud", settings.hud, "Say in each window how fast frames come, and how");
     app.add_option("--pictures", settings.pictures,
                    "Directory for the pictures that the screenshot key takes [.]")
@@ -108,6 +132,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"
         "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"
+        "  vdmabuf-viewer --single /vkcube --embed 0x2a00007  into a window of another program\n"
         "  vdmabuf-viewer --headless --frames 300 --screenshot frame.png --stats stats.json\n"
         "  vdmabuf-viewer --app vkcube --record cube.mkv    window and recording\n"
         "  vdmabuf-viewer --headless --record exact.mkv --codec ffv1\n"

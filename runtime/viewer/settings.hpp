@@ -40,6 +40,7 @@ struct Settings {
     Scale scale = Scale::fit;
     bool fullscreen = false;
     bool on_top = false;
+    std::optional<std::uint64_t> embed;  // X11 window of another program that ours lie in
     bool hud = false;
     double hidden_hz = 10;       // pace of apps whose windows nobody sees; 0: as if seen
     bool input = true;           // keys and pointer go to the apps

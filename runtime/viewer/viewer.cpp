@@ -62,7 +62,7 @@ std::uint64_t period_ns(double hz) {
 // Runs a session to its end. `around` runs the loop.
 Exit run_session(const Settings& settings, EventLoop& loop, Signals& signals,
                  const std::string& socket_path, std::shared_ptr<gpu::Device> device,
-                 OutputFactory& outputs, const std::function<void()>& around) {
+                 OutputFactory& outputs, const std::function<void(Session&)>& around) {
     auto taps = Taps::create(settings);
     if (!taps) {
         const Exit failed = complain(taps.error());
@@ -74,7 +74,7 @@ Exit run_session(const Settings& settings, EventLoop& loop, Signals& signals,
         Session session(loop, settings, device, (*taps)->around(outputs, loop, device));
         signals.handle(loop, [&session] { session.finish(Exit::ok); });
         session.start(socket_path);
-        around();
+        around(session);
         status = write_results(settings, session);
     }
     if (!(*taps)->finish() && status == Exit::ok) status = Exit::error;
@@ -94,7 +94,7 @@ Exit run_headless(const Settings& settings, EventLoop& loop, Signals& signals,
     if (!device) return complain(device.error());
     HeadlessOutputs outputs(loop, period_ns(settings.refresh_hz.value_or(kHeadlessHz)));
     const Exit status = run_session(settings, loop, signals, socket_path, std::move(*device),
-                                    outputs, [&loop] { loop.run(); });
+                                    outputs, [&loop](Session&) { loop.run(); });
     return count_messages(**instance, status);
 }
 
@@ -102,6 +102,11 @@ Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
                  const std::string& socket_path) {
     auto windows = WindowSystem::create();
     if (!windows) return complain(windows.error());
+    if (settings.embed) {
+        if (auto embedded = (*windows)->embed_into(*settings.embed); !embedded) {
+            return complain(embedded.error());
+        }
+    }
     auto instance = gpu::Instance::create((*windows)->instance_extensions());
     if (!instance) return complain(instance.error());
     auto surface = (*windows)->use_instance(*instance);
@@ -111,14 +116,14 @@ Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
     std::optional<std::uint64_t> refresh_ns;
     if (settings.refresh_hz) refresh_ns = period_ns(*settings.refresh_hz);
     WindowOutputs outputs(loop, **windows, std::move(*device), refresh_ns, settings);
-    const Exit status =
-        run_session(settings, loop, signals, socket_path, outputs.device(), outputs, [&] {
+    const Exit status = run_session(
+        settings, loop, signals, socket_path, outputs.device(), outputs, [&](Session& session) {
             // SDL wants the main thread; the socket and the frames get one that never waits for it.
             std::thread frames([&] {
                 loop.run();
                 (*windows)->quit();
             });
-            (*windows)->run();
+            (*windows)->run([&] { loop.post([&session] { session.finish(Exit::ok); }); });
             loop.stop();
             frames.join();
         });

@@ -13,6 +13,7 @@ namespace vdmabuf::viewer {
 namespace {
 
 constexpr std::uint64_t kDefaultRefreshNs = kNsPerSecond / 60;
+constexpr int kEndingMs = 20;
 
 Error sdl_error(const char* what) {
     return Error{EIO, std::string(what) + ": " + SDL_GetError()};
@@ -58,6 +59,7 @@ Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
 WindowSystem::~WindowSystem() {
     run_commands();
     while (!windows_.empty()) do_close(windows_.begin()->first);
+    embedding_.reset();
     if (hidden_.surface != VK_NULL_HANDLE) {
         vkDestroySurfaceKHR(instance_->get(), hidden_.surface, nullptr);
     }
@@ -77,6 +79,13 @@ Result<VkSurfaceKHR> WindowSystem::use_instance(std::shared_ptr<gpu::Instance> i
         return Error{EIO, "Vulkan cannot show anything on this display: " + why};
     }
     return hidden_.surface;
+}
+
+Status WindowSystem::embed_into(std::uint64_t window) {
+    auto embedding = Embedding::create(hidden_.window, window);
+    if (!embedding) return embedding.error();
+    embedding_ = std::move(*embedding);
+    return {};
 }
 
 // ---- from any thread
@@ -122,7 +131,7 @@ void WindowSystem::set_cursor(WindowId window, bool hidden) {
 void WindowSystem::resize_window(WindowId window, std::uint32_t width, std::uint32_t height) {
     post([this, window, width, height] {
         const auto found = windows_.find(window);
-        if (found == windows_.end()) return;
+        if (found == windows_.end() || embedding_) return;
         SDL_SetWindowSize(found->second.window, static_cast<int>(width), static_cast<int>(height));
     });
 }
@@ -143,8 +152,8 @@ void WindowSystem::do_open(WindowId id, const Opening& opening,
     window.listener = listener;
     // Hidden first: window managers read the class when a window is mapped.
     std::uint32_t flags = SDL_WINDOW_VULKAN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN;
-    if (opening.fullscreen) flags |= SDL_WINDOW_FULLSCREEN_DESKTOP;
-    if (opening.on_top) flags |= SDL_WINDOW_ALWAYS_ON_TOP;
+    if (opening.fullscreen && !embedding_) flags |= SDL_WINDOW_FULLSCREEN_DESKTOP;
+    if (opening.on_top && !embedding_) flags |= SDL_WINDOW_ALWAYS_ON_TOP;
     window.window =
         SDL_CreateWindow(opening.title.c_str(), SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,
                          static_cast<int>(opening.width), static_cast<int>(opening.height), flags);
@@ -157,6 +166,7 @@ void WindowSystem::do_open(WindowId id, const Opening& opening,
         return listener->open_failed(why);
     }
     surfaces_->set_class(window.window, opening.app_id);
+    if (embedding_) embedding_->adopt(window.window);
     SDL_ShowWindow(window.window);
     windows_[id] = window;
     int real_width = 0;
@@ -172,6 +182,7 @@ void WindowSystem::do_close(WindowId id) {
     input_.forget(found->second.window);
     if (SDL_GetKeyboardFocus() == found->second.window) SDL_ShowCursor(SDL_ENABLE);
     vkDestroySurfaceKHR(instance_->get(), found->second.surface, nullptr);
+    if (embedding_) Embedding::before_end(found->second.window);
     SDL_DestroyWindow(found->second.window);
     windows_.erase(found);
 }
@@ -194,7 +205,7 @@ WindowSystem::Window* WindowSystem::find(std::uint32_t sdl_id) {
 
 bool WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifiers) {
     const std::uint32_t flags = SDL_GetWindowFlags(window.window);
-    if (code == SDLK_F11) {
+    if (code == SDLK_F11 && !embedding_) {
         const bool is_full = (flags & SDL_WINDOW_FULLSCREEN_DESKTOP) != 0;
         SDL_SetWindowFullscreen(window.window, is_full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
         return true;
@@ -205,6 +216,7 @@ bool WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifier
             window.listener->next_scale();
             return true;
         case SDLK_t:
+            if (embedding_) return true;
             SDL_SetWindowAlwaysOnTop(window.window,
                                      flags & SDL_WINDOW_ALWAYS_ON_TOP ? SDL_FALSE : SDL_TRUE);
             return true;
@@ -222,10 +234,17 @@ bool WindowSystem::key(Window& window, std::int32_t code, std::uint16_t modifier
     }
 }
 
-void WindowSystem::run() {
+void WindowSystem::run(std::function<void()> embedder_gone) {
+    embedder_gone_ = std::move(embedder_gone);
     while (!quit_) {
         SDL_Event event{};
-        if (!SDL_WaitEvent(&event)) {
+        // What wakes SDL's main thread is a message to one of its windows, which may have gone with
+        // the one that they lay in.
+        if (embedder_gone_now_ && !SDL_WaitEventTimeout(&event, kEndingMs)) {
+            run_commands();
+            continue;
+        }
+        if (!embedder_gone_now_ && !SDL_WaitEvent(&event)) {
             LOG_ERROR("SDL: %s", SDL_GetError());
             return;
         }
@@ -245,8 +264,28 @@ void WindowSystem::hand_input_on() {
     }
 }
 
+void WindowSystem::follow_embedder(const SDL_Event& event) {
+    switch (embedding_->take(event)) {
+        case Embedding::Event::resized:
+            for (const auto& [id, window] : windows_) embedding_->fill(window.window);
+            break;
+        case Embedding::Event::gone:
+            LOG_INFO("the window that ours lay in has gone");
+            embedder_gone_now_ = true;
+            embedder_gone_();
+            break;
+        case Embedding::Event::none:
+            break;
+    }
+    // No window manager gives the keyboard to a window in a window.
+    if (event.type == SDL_MOUSEBUTTONDOWN && find(event.button.windowID)) {
+        SDL_SetWindowInputFocus(SDL_GetWindowFromID(event.button.windowID));
+    }
+}
+
 void WindowSystem::handle(const SDL_Event& event) {
     if (event.type == wake_event_) return run_commands();
+    if (embedding_) follow_embedder(event);
     if (event.type == SDL_KEYDOWN && event.key.repeat == 0) {
         Window* window = find(event.key.windowID);
         if (window && key(*window, event.key.keysym.sym, event.key.keysym.mod)) {

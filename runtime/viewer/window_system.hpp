@@ -14,6 +14,7 @@
 
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/gpu/instance.hpp"
+#include "runtime/viewer/embedding.hpp"
 #include "runtime/viewer/input_source.hpp"
 #include "runtime/viewer/surface_maker.hpp"
 
@@ -54,6 +55,8 @@ class WindowSystem {
 
     // Main thread: instance extensions for surfaces here.
     const std::vector<const char*>& instance_extensions() const;
+    // Main thread, before the first window: all of them will lie in this window of another program.
+    Status embed_into(std::uint64_t window);
     // Main thread, once, before the first window. A surface of a window that is never shown, to
     // choose a GPU by; ends with this object.
     Result<VkSurfaceKHR> use_instance(std::shared_ptr<gpu::Instance> instance);
@@ -75,8 +78,9 @@ class WindowSystem {
     // come to it; the window keeps it alive as long.
     void close_window(WindowId window);
 
-    // Main thread: serves windows until quit().
-    void run();
+    // Main thread: serves windows until quit(). `embedder_gone`: called here when the window of
+    // embed_into() has ended, with all that lay in it.
+    void run(std::function<void()> embedder_gone);
     void quit();
 
   private:
@@ -96,6 +100,7 @@ class WindowSystem {
     bool key(Window& window, std::int32_t code, std::uint16_t modifiers);
     void handle(const SDL_Event& event);
     void hand_input_on();
+    void follow_embedder(const SDL_Event& event);
     Window* find(std::uint32_t sdl_id);
     void do_close(WindowId id);
 
@@ -104,6 +109,9 @@ class WindowSystem {
     Window hidden_;  // SDL sleeps well only while it has a window
     std::unordered_map<WindowId, Window> windows_;
     InputSource input_;
+    std::unique_ptr<Embedding> embedding_;  // null: windows of their own
+    std::function<void()> embedder_gone_;
+    bool embedder_gone_now_ = false;
     std::uint32_t wake_event_ = 0;
     bool quit_ = false;  // main thread
 

@@ -14,6 +14,7 @@
 #   --vhost-user SOCKET    a vdmabuf device served there; may be repeated
 #   --gpu                  a virtio-gpu without 3D (qemu); its driver is virtio-gpu.ko
 #   --qmp SOCKET           QEMU's control socket is made there
+#   --qemu WORD            for QEMU as it is; may be repeated
 #   --share DIR            a folder that the guest may write, at the same path
 #   --timeout S            ends the guest after so long; default 0: never
 #   --boot-limit S         how long it may take to run the command; default 180
@@ -36,7 +37,7 @@ set -euo pipefail
 BOOT_LIMIT_S=180 # a guest that has not run the command by then never will, on most machines
 VMM_KIND=qemu KERNEL=6.12 ACCEL=auto MEM=1024 SMP='' GPU='' QMP='' SHARE='' TIMEOUT=0
 MODULE=build SANITIZED='' FOLLOW='' PREPARE='' WORK=''
-VHOST_USER=() ENVIRONMENT=() VMM=()
+VHOST_USER=() ENVIRONMENT=() QEMU_WORDS=() VMM=()
 VMM_PID='' WATCH_PID='' FOLLOW_PID=''
 
 parse_options() {
@@ -49,7 +50,7 @@ parse_options() {
       --follow) FOLLOW=1 ;;
       --prepare) PREPARE=1 ;;
       --) shift; break ;;
-      --vmm | --kernel | --accel | --mem | --smp | --vhost-user | --qmp | --share | --timeout | --boot-limit | --env | --module)
+      --vmm | --kernel | --accel | --mem | --smp | --vhost-user | --qmp | --qemu | --share | --timeout | --boot-limit | --env | --module)
         (($# >= 2)) || usage_error "$1 needs a value"
         case $1 in
           --vmm) VMM_KIND=$2 ;;
@@ -59,6 +60,7 @@ parse_options() {
           --smp) SMP=$2 ;;
           --vhost-user) VHOST_USER+=("$2") ;;
           --qmp) QMP=$2 ;;
+          --qemu) QEMU_WORDS+=("$2") ;;
           --share) SHARE=$2 ;;
           --timeout) TIMEOUT=$2 ;;
           --boot-limit) BOOT_LIMIT_S=$2 ;;

@@ -43,6 +43,7 @@ vmm_prepare() {
   done
   [[ -z $GPU ]] || VMM+=(-device virtio-gpu-pci)
   [[ -z $QMP ]] || VMM+=(-qmp "unix:$QMP,server=on,wait=off")
+  VMM+=("${QEMU_WORDS[@]}")
 }
 
 # vmm_append WORD...: the kernel's parameters.

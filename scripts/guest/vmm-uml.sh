@@ -8,6 +8,7 @@ vmm_prepare() {
   [[ $ACCEL == auto ]] || usage_error "--accel is for QEMU"
   [[ -z $GPU ]] || usage_error "--gpu is for QEMU"
   [[ -z $QMP ]] || usage_error "--qmp is for QEMU"
+  ((${#QEMU_WORDS[@]} == 0)) || usage_error "--qemu is for QEMU"
   [[ $SMP == 1 ]] || say "User Mode Linux has one processor; --smp $SMP is ignored"
   local -a variant=()
   MODULE_KERNEL=uml

@@ -10,7 +10,6 @@ namespace vdmabuf::flip {
 namespace {
 
 constexpr std::uint64_t kWarmUpUs = 250'000;
-constexpr std::uint64_t kStallUs = 5'000'000;
 
 }  // namespace
 
@@ -33,6 +32,7 @@ void Figures::see(const volatile std::uint32_t* pixels) {
         start_us_ = last_us_ = now;
         start_cpu_us_ = last_cpu_us_ = cpu_us();
         ages_us_.reserve(1 << 20);
+        std::fputs("measuring\n", stderr);
         return;
     }
     ++frames_;
@@ -50,7 +50,8 @@ bool Figures::done() const {
 }
 
 bool Figures::stalled() const {
-    return now_us() - std::max(last_us_, std::max(first_us_, began_us_)) > kStallUs;
+    const std::uint64_t last = std::max(last_us_, std::max(first_us_, began_us_));
+    return static_cast<double>(now_us() - last) > patience_us_;
 }
 
 void Figures::print() const {

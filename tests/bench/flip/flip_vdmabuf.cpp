@@ -13,6 +13,7 @@
 #include "runtime/producer/connection.hpp"
 #include "tests/bench/flip/figures.hpp"
 #include "tests/bench/flip/options.hpp"
+#include "tests/bench/flip/pace.hpp"
 
 namespace {
 
@@ -121,24 +122,15 @@ int main(int argc, char** argv) {
         idle.back()->present(0, mode, {});
     }
     const auto rendered = rendered_pictures(options);
-    const std::uint64_t start = now_us();
-    const std::uint64_t start_cpu = cpu_us();
-    const auto end = start + static_cast<std::uint64_t>(options.seconds * 1e6);
-    const double step = options.rate > 0 ? 1e6 / options.rate : 0;
-    std::uint64_t frames = 0;
+    Pace pace(options);
     std::size_t next = 0;
-    while (now_us() < end) {
+    while (pace.lasts()) {
         if (windows.empty()) {
             const timespec while_idle{0, 50'000'000};
             ::nanosleep(&while_idle, nullptr);
             continue;
         }
-        if (step > 0) {
-            const auto due = start + static_cast<std::uint64_t>(static_cast<double>(frames) * step);
-            const timespec until{static_cast<time_t>(due / 1'000'000),
-                                 static_cast<long>(due % 1'000'000) * 1000};
-            ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
-        }
+        pace.wait();
         Window* window = nullptr;
         std::uint32_t slot = 0;
         {
@@ -159,13 +151,8 @@ int main(int argc, char** argv) {
             slot = window->take();
         }
         window->present(slot, mode, rendered);
-        ++frames;
+        pace.made_one();
     }
-    const double seconds = static_cast<double>(now_us() - start) / 1e6;
-    std::printf(
-        "{\"frames\": %llu, \"seconds\": %.3f, \"cpu_us_per_frame\": %.2f, \"cpu_us\": %llu}\n",
-        static_cast<unsigned long long>(frames), seconds,
-        static_cast<double>(cpu_us() - start_cpu) / static_cast<double>(frames ? frames : 1),
-        static_cast<unsigned long long>(cpu_us() - start_cpu));
+    pace.print();
     return 0;
 }

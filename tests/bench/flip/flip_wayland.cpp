@@ -15,6 +15,7 @@
 
 #include "tests/bench/flip/figures.hpp"
 #include "tests/bench/flip/options.hpp"
+#include "tests/bench/flip/pace.hpp"
 #include "xdg-shell-client-protocol.h"
 
 namespace {
@@ -104,16 +105,11 @@ int main(int argc, char** argv) {
         ::close(fd);
     }
     const auto rendered = rendered_pictures(options);
-    const std::uint64_t start = now_us();
-    const std::uint64_t start_cpu = cpu_us();
-    const auto end = start + static_cast<std::uint64_t>(options.seconds * 1e6);
-    const double step = options.rate > 0 ? 1e6 / options.rate : 0;
-    std::uint64_t frames = 0;
+    Pace pace(options);
     std::size_t last = 0;
     bool gone = false;  // the compositor, which has measured enough
-    while (now_us() < end && !gone) {
-        if (step > 0) {
-            const auto due = start + static_cast<std::uint64_t>(static_cast<double>(frames) * step);
+    while (pace.lasts() && !gone) {
+        if (const std::uint64_t due = pace.due_us(); due != 0) {
             while (now_us() < due) {
                 pollfd wait{wl_display_get_fd(display), POLLIN, 0};
                 wl_display_flush(display);
@@ -137,18 +133,16 @@ int main(int argc, char** argv) {
         Picture& picture = pictures[at];
         picture.busy = true;
         if (options.copy)
-            std::memcpy(picture.pixels, rendered[frames % rendered.size()].data(), count * 4);
-        stamp(picture.pixels, static_cast<std::uint16_t>(++frames));
+            std::memcpy(picture.pixels, rendered[pace.frames() % rendered.size()].data(),
+                        count * 4);
+        pace.made_one();
+        stamp(picture.pixels, static_cast<std::uint16_t>(pace.frames()));
         wl_surface_attach(surface, picture.buffer, 0, 0);
         wl_surface_damage_buffer(surface, 0, 0, width, height);
         wl_surface_commit(surface);
         gone = (wl_display_flush(display) < 0 && errno != EAGAIN) ||
                wl_display_dispatch_pending(display) < 0;
     }
-    const double seconds = static_cast<double>(now_us() - start) / 1e6;
-    std::printf(
-        "{\"frames\": %llu, \"seconds\": %.3f, \"fps\": %.2f, \"cpu_us_per_frame\": %.2f}\n",
-        static_cast<unsigned long long>(frames), seconds, static_cast<double>(frames) / seconds,
-        static_cast<double>(cpu_us() - start_cpu) / static_cast<double>(frames ? frames : 1));
+    pace.print();
     return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "tests/bench/flip/figures.hpp"
 #include "tests/bench/flip/options.hpp"
+#include "tests/bench/flip/pace.hpp"
 
 namespace {
 
@@ -68,25 +69,17 @@ int main(int argc, char** argv) {
     const std::uint32_t most = xcb_get_maximum_request_length(x) * 4 - 64;
     const std::uint32_t rows =
         std::max<std::uint32_t>(1, std::min<std::uint32_t>(most, 64 * kBand) / (options.width * 4));
-    const std::uint64_t start = now_us();
-    const std::uint64_t start_cpu = cpu_us();
-    const auto end = start + static_cast<std::uint64_t>(options.seconds * 1e6);
-    const double step = options.rate > 0 ? 1e6 / options.rate : 0;
-    std::uint64_t frames = 0;
+    Pace pace(options);
     std::deque<xcb_get_input_focus_cookie_t> on_the_way;
-    while (now_us() < end) {
-        if (step > 0) {
-            const auto due = start + static_cast<std::uint64_t>(static_cast<double>(frames) * step);
-            const timespec until{static_cast<time_t>(due / 1'000'000),
-                                 static_cast<long>(due % 1'000'000) * 1000};
-            ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
-        }
+    while (pace.lasts()) {
+        pace.wait();
         if (on_the_way.size() >= 2) {
             std::free(xcb_get_input_focus_reply(x, on_the_way.front(), nullptr));
             on_the_way.pop_front();
         }
-        Picture& picture = pictures[frames % pictures.size()];
-        stamp(picture.pixels, static_cast<std::uint16_t>(++frames));
+        Picture& picture = pictures[pace.frames() % pictures.size()];
+        pace.made_one();
+        stamp(picture.pixels, static_cast<std::uint16_t>(pace.frames()));
         if (shared) {
             xcb_shm_put_image(x, window, gc, width, height, 0, 0, width, height, 0, 0, 24,
                               XCB_IMAGE_FORMAT_Z_PIXMAP, 0, picture.segment, 0);
@@ -106,11 +99,7 @@ int main(int argc, char** argv) {
         xcb_flush(x);
         if (xcb_connection_has_error(x)) fail("the X server has gone");
     }
-    const double seconds = static_cast<double>(now_us() - start) / 1e6;
-    std::printf(
-        "{\"frames\": %llu, \"seconds\": %.3f, \"fps\": %.2f, \"cpu_us_per_frame\": %.2f}\n",
-        static_cast<unsigned long long>(frames), seconds, static_cast<double>(frames) / seconds,
-        static_cast<double>(cpu_us() - start_cpu) / static_cast<double>(frames ? frames : 1));
+    pace.print();
     xcb_disconnect(x);
     return 0;
 }

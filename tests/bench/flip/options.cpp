@@ -41,6 +41,10 @@ Options parse(int argc, char** argv) {
             options.mode = value;
         } else if (name == "--copy") {
             options.copy = number() != 0;
+        } else if (name == "--patience") {
+            options.patience = std::strtod(value, nullptr);
+        } else if (name == "--ahead") {
+            stamps_ahead_us = std::strtoll(value, nullptr, 10);
         } else if (name == "--path") {
             options.path = value;
         } else {

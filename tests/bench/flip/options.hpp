@@ -19,11 +19,12 @@ struct Options {
     std::string mode = "fifo";  // fifo, mailbox, immediate
     bool copy = false;          // pictures are copied into the buffers, so that these change
     std::string path;           // a socket, a display's framebuffer
+    double patience = 5;        // seconds without a frame until a consumer gives up
 };
 
-// --size WxH --seconds S --rate HZ --images N --streams N --idle N --mode M --path P
-// --copy 1. Ends the
-// program where something is wrong.
+// --size WxH --seconds S --rate HZ --images N --streams N --idle N --mode M --path P --copy 1
+// --patience S, and --ahead US: how far the clock of who looks at the stamps is ahead of this
+// one's. Ends the program where something is wrong.
 Options parse(int argc, char** argv);
 
 // What --copy copies from: none without it.

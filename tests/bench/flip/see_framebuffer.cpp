@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     const std::size_t offset =
         ntohl(header->header_size) + ntohl(header->ncolors) * sizeof(XWDColor);
     const auto* const pixels = reinterpret_cast<const std::uint32_t*>(mapping.bytes() + offset);
-    Figures figures(options.seconds);
+    Figures figures(options);
     while (!figures.done() && !figures.stalled()) {
         figures.see(pixels);
         const timespec while_waiting{0, 50'000};

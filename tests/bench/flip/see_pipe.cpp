@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
     std::vector<std::uint32_t> picture(std::size_t{options.width} * options.height);
     const std::size_t size = picture.size() * 4;
     ::fcntl(STDIN_FILENO, F_SETPIPE_SZ, 1 << 20);
-    Figures figures(options.seconds);
+    Figures figures(options);
     while (!figures.done() && !figures.stalled()) {
         for (std::size_t have = 0; have < size;) {
             const ssize_t got =

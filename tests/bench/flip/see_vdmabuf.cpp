@@ -20,7 +20,7 @@ class Seeing final : public consumer::ClientListener {
         : loop_(loop),
           options_(options),
           client_(loop, {options.path, "see_vdmabuf"}, *this),
-          figures_(options.seconds) {
+          figures_(options) {
         watch();
     }
     const Figures& figures() const { return figures_; }

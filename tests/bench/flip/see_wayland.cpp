@@ -142,7 +142,7 @@ int watch(void* timer) {
 
 int main(int argc, char** argv) {
     const Options options = parse(argc, argv);
-    Figures seen(options.seconds);
+    Figures seen(options);
     figures = &seen;
     display = wl_display_create();
     if (!display || wl_display_add_socket(display, options.path.c_str()) != 0) fail("no socket");

@@ -15,13 +15,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import apps  # noqa: E402
 import drawing  # noqa: E402
 import guest  # noqa: E402
+import guest_peers  # noqa: E402
 import latency  # noqa: E402
 import micro  # noqa: E402
 import peers  # noqa: E402
 import scale  # noqa: E402
 from figures import say  # noqa: E402
 
-SECTIONS = {"micro": micro, "peers": peers, "apps": apps, "drawing": drawing, "latency": latency, "scale": scale, "guest": guest}
+SECTIONS = {"micro": micro, "peers": peers, "apps": apps, "drawing": drawing, "latency": latency, "scale": scale, "guest": guest,
+            "guest_peers": guest_peers}
 
 
 def versions():

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from figures import merged, say
-from processes import FLIP, Room, cpu_us
+from processes import FLIP, Room, cpu_us, free_port
 
 
 class Peer:
@@ -86,10 +86,10 @@ def x11grab(room, size, seconds):
 
 def x11vnc(room, size, seconds):
     server, number = room.x_server(size)
-    port = 20000 + server.pid % 20000
+    port = free_port()
     vnc = room.start("x11vnc", "-display", f":{number}", "-rfbport", port, "-localhost", "-nopw", "-quiet", "-forever",
                      "-defer", "1", "-wait", "1", "-shared")
-    consumer = room.measure("python3", __file__.replace("peers.py", "see_vnc.py"), port, seconds)
+    consumer = room.measure(FLIP / "see_vnc", "--path", f"127.0.0.1:{port}", "--seconds", seconds, "--patience", 10)
     return consumer, [FLIP / "flip_x11", "--mode", "shm"], {"DISPLAY": f":{number}"}, {"Xvfb": server, "x11vnc": vnc}
 
 
@@ -111,35 +111,39 @@ PEERS = [
 ]
 
 
+def figures(seen, made, used, passed):
+    """One round: what the consumer saw (`seen`) of what the app made, and CPU time a frame of everybody."""
+    frames_per_second = seen["fps"] if seen else made["frames"] / made["seconds"]
+    cpu = {"app": made["cpu_us_per_frame"]} if made else {}
+    if frames_per_second > 0:
+        cpu.update({name: us / passed / frames_per_second for name, us in used.items()})
+    if seen:
+        cpu["consumer"] = seen["cpu_us_per_frame"]
+    result = {"fps": frames_per_second, "cpu_us": cpu, "cpu_us_all": sum(cpu.values())}
+    # The consumer polls a screen in some: its cost is not the way's.
+    result["cpu_us_way"] = sum(us for name, us in cpu.items() if name != "consumer")
+    if seen:
+        result["skipped"] = seen["skipped"]
+        result["latency_us"] = seen["latency_us"]
+        result["histogram"] = seen["histogram"]
+    return result
+
+
 def run(peer, size, seconds, rate=0):
-    """One round: what the consumer saw, and CPU time a frame of everybody."""
     with Room() as room:
         consumer, command, environment, between = peer.start(room, size, seconds)
         time.sleep(0.3)
         producer = room.measure(*command, "--size", size, "--seconds", seconds + 1.5, "--rate", rate,
                                 "--copy", int(peer.copies), environment=environment)
+        if consumer:
+            used, passed = room.watch(consumer, between)
+            return figures(room.result(consumer), room.result(producer), used, passed)
         time.sleep(0.6)  # start and first frames
-        before = {name: cpu_us(process.pid) for name, process in between.items()}
-        start = time.monotonic()
+        before, start = {name: cpu_us(process.pid) for name, process in between.items()}, time.monotonic()
         time.sleep(seconds - 0.5)
         used = {name: cpu_us(process.pid) - before[name] for name, process in between.items()}
         passed = time.monotonic() - start
-        seen = room.result(consumer) if consumer else None
-        made = room.result(producer)
-        frames_per_second = seen["fps"] if seen else made["frames"] / made["seconds"]
-        cpu = {"app": made["cpu_us_per_frame"]}
-        if frames_per_second > 0:
-            cpu.update({name: us / passed / frames_per_second for name, us in used.items()})
-        if seen:
-            cpu["consumer"] = seen["cpu_us_per_frame"]
-        result = {"fps": frames_per_second, "cpu_us": cpu, "cpu_us_all": sum(cpu.values())}
-        # The consumer polls a screen in some: its cost is not the way's.
-        result["cpu_us_way"] = sum(us for name, us in cpu.items() if name != "consumer")
-        if seen:
-            result["skipped"] = seen["skipped"]
-            result["latency_us"] = seen["latency_us"]
-            result["histogram"] = seen["histogram"]
-        return result
+        return figures(None, room.result(producer), used, passed)
 
 
 def measure(rounds, quick):

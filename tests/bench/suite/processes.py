@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +14,12 @@ REPO = pathlib.Path(__file__).resolve().parents[3]
 RELEASE = REPO / "build/release"
 TOOLS = RELEASE / "runtime/tools"
 FLIP = RELEASE / "tests/bench/flip"
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def family(pid):
@@ -53,11 +60,13 @@ class Room:
         subprocess.run(["rm", "-rf", self.folder], check=False)
 
     def start(self, *command, environment=None, **options):
-        log = open(self.folder / f"log-{len(self.processes)}", "wb")
+        path = self.folder / f"log-{len(self.processes)}"
+        log = open(path, "wb")
         process = subprocess.Popen(
             [str(part) for part in command], env={**self.environment, **(environment or {})},
             start_new_session=True, **{"stdout": log, "stderr": log, **options})
         log.close()
+        process.log = path
         self.processes.append(process)
         return process
 
@@ -70,6 +79,19 @@ class Room:
         if process.returncode != 0 or not text.strip():
             raise RuntimeError(f"{process.args[0]} failed ({process.returncode})\n{self.logs()}")
         return json.loads(text)
+
+    def watch(self, consumer, between, limit_s=120):
+        """CPU microseconds of the processes between, by their names, and seconds, while a consumer of flip/ measures."""
+        end = time.monotonic() + limit_s
+        while "measuring" not in consumer.log.read_text(errors="replace") and consumer.poll() is None:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{consumer.args[0]} sees nothing\n{self.logs()}")
+            time.sleep(0.005)
+        before, start = {name: cpu_us(process.pid) for name, process in between.items()}, time.monotonic()
+        while consumer.poll() is None and time.monotonic() < end:
+            time.sleep(0.005)
+        passed = time.monotonic() - start
+        return {name: cpu_us(process.pid) - before[name] for name, process in between.items()}, passed
 
     def logs(self):
         return "\n".join(log.read_text(errors="replace")[-600:] for log in sorted(self.folder.glob("log-*")))

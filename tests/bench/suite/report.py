@@ -118,6 +118,28 @@ def peers(r):
                   "latency at 20 frames/s, µs: median, p99"], rows)
 
 
+def guest_peers(r):
+    rows, wrong = [], 0
+    for size, ways in r.items():
+        for way in ways.values():
+            fast, paced = way.get("fast"), way.get("paced")
+            if not fast:
+                continue
+            wrong = max(wrong, fast["clock_wrong_us"]["max"])
+            others = {name: us for name, us in fast["cpu_us"].items() if not name.startswith(("QEMU", "consumer"))}
+            late = paced["latency_us"] if paced else None
+            rows.append([size, way["text"], with_spread(fast["fps"]),
+                         number(median(fast["cpu_us"]["QEMU, with the app"]) / 1000),
+                         ", ".join(f"{name} {number(median(us) / 1000)}" for name, us in others.items()) or "–",
+                         number(median(fast["cpu_us"]["consumer"]) / 1000),
+                         number(median(paced["cpu_us_all"]) / 1000) if paced else "–",
+                         f"{number(median(late['p50']))}, {number(median(late['p99']))}" if late else "–"])
+    return table(["size", "way", "frames/s", "CPU ms a frame: QEMU, with the app", "host, between", "consumer",
+                  "all, at 10 frames/s", "latency at 10 frames/s, µs: median, p99"], rows) + (
+        f"\nThe guest's clock is set against the host's before each row and asked again after it: wrong by "
+        f"{number(wrong)} µs at most.\n")
+
+
 def apps(r):
     names = {"xvfb": "natively, Xvfb", "weston": "natively, Weston (pixman)", "headless": "layer, headless consumer",
              "drawing": "layer, viewer that draws on an Xvfb"}
@@ -216,6 +238,9 @@ def main():
     if "peers" in r:
         print(f"\n## Ways to a consumer\n\n{peers(r['peers'])}{picture('peers', 'frames per second by way')}\n"
               + (pathlib.Path(__file__).with_name("peers.md").read_text()))
+    if "guest_peers" in r:
+        print(f"\n## Ways out of a guest\n\n{guest_peers(r['guest_peers'])}\n"
+              + (pathlib.Path(__file__).with_name("guest_peers.md").read_text()))
     if "apps" in r:
         print(f"\n## vkcube\n\n{apps(r['apps'])}")
     if "latency" in r:

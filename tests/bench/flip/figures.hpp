@@ -10,8 +10,8 @@
 namespace vdmabuf::flip {
 
 // What a consumer has seen: frames, how old each was, and what it cost this process. Measuring
-// begins a quarter of a second after the first frame, with a line on standard error: who measures
-// other processes does so from then on.
+// begins a quarter of a second after the first frame, with a line on standard error, and ends with
+// another one: who measures other processes does so in between.
 class Figures {
   public:
     explicit Figures(const Options& options)

@@ -88,7 +88,9 @@ class Room:
                 raise RuntimeError(f"{consumer.args[0]} sees nothing\n{self.logs()}")
             time.sleep(0.005)
         before, start = {name: cpu_us(process.pid) for name, process in between.items()}, time.monotonic()
-        while consumer.poll() is None and time.monotonic() < end:
+        while "measured" not in consumer.log.read_text(errors="replace") and consumer.poll() is None:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{consumer.args[0]} does not end\n{self.logs()}")
             time.sleep(0.005)
         passed = time.monotonic() - start
         return {name: cpu_us(process.pid) - before[name] for name, process in between.items()}, passed

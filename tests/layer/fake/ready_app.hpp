@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/layer/fake/fixture.hpp"
+#include "tests/layer/support/timed_presents.hpp"
 #include "tests/layer/support/wayland_server.hpp"
 
 // Needs what the others bring.
@@ -15,11 +16,20 @@ namespace vdmabuf::fake {
 // An app that has made all that it needs beforehand.
 class ReadyApp {
   public:
-    // On that window, else headless.
-    ReadyApp(const test::WaylandWindow* window, VkPresentModeKHR mode)
-        : swap_(app_, create(window, mode)) {
+    // On that window, else headless. `timed`: asks for each present's times, and takes them
+    // (VK_EXT_present_timing, if the headers know it).
+    ReadyApp(const test::WaylandWindow* window, VkPresentModeKHR mode, bool timed = false)
+        : app_(options_of(timed)), swap_(app_, create(window, mode, timed)) {
         created = swap_.created;
         if (created != VK_SUCCESS) return;
+#ifdef VK_EXT_present_timing
+        timed_ = timed;
+        past_ = app_.device_function<PFN_vkGetPastPresentationTimingEXT>(
+            "vkGetPastPresentationTimingEXT");
+        const auto resize = app_.device_function<PFN_vkSetSwapchainPresentTimingQueueSizeEXT>(
+            "vkSetSwapchainPresentTimingQueueSizeEXT");
+        if (timed) created = resize(app_.device, swap_.handle, 8);
+#endif
         VkCommandBufferAllocateInfo allocate{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
         allocate.commandPool = app_.pool;
         allocate.commandBufferCount = static_cast<std::uint32_t>(swap_.images.size());
@@ -69,17 +79,62 @@ class ReadyApp {
         info.swapchainCount = 1;
         info.pSwapchains = &swap_.handle;
         info.pImageIndices = &index_;
+#ifdef VK_EXT_present_timing
+        VkPresentTimingInfoEXT timing{VK_STRUCTURE_TYPE_PRESENT_TIMING_INFO_EXT};
+        timing.presentStageQueries = test::kGpuDone | test::kPixelOut;
+        timing.timeDomainId = 1;
+        const VkPresentTimingsInfoEXT timings{VK_STRUCTURE_TYPE_PRESENT_TIMINGS_INFO_EXT, nullptr,
+                                              1, &timing};
+        if (timed_) {
+            info.pNext = &timings;
+            take_times();
+        }
+#endif
         return vkQueuePresentKHR(app_.queue, &info);
     }
-    void wait() { vkDeviceWaitIdle(app_.device); }
+    void wait() {
+        vkDeviceWaitIdle(app_.device);
+    }
 
     VkResult created = VK_ERROR_UNKNOWN;
+    std::uint32_t times_taken = 0;
 
   private:
-    VkSwapchainCreateInfoKHR create(const test::WaylandWindow* window, VkPresentModeKHR mode) {
+    static AppOptions options_of([[maybe_unused]] bool timed) {
+#ifdef VK_EXT_present_timing
+        if (timed) return test::with_present_timing({});
+#endif
+        return {};
+    }
+#ifdef VK_EXT_present_timing
+    void take_times() {
+        VkPresentStageTimeEXT stages[8][2]{};
+        VkPastPresentationTimingEXT timings[8]{};
+        for (std::size_t i = 0; i < std::size(timings); ++i) {
+            timings[i].sType = VK_STRUCTURE_TYPE_PAST_PRESENTATION_TIMING_EXT;
+            timings[i].presentStageCount = 2;
+            timings[i].pPresentStages = stages[i];
+        }
+        const VkPastPresentationTimingInfoEXT info{
+            VK_STRUCTURE_TYPE_PAST_PRESENTATION_TIMING_INFO_EXT, nullptr, 0, swap_.handle};
+        VkPastPresentationTimingPropertiesEXT out{
+            VK_STRUCTURE_TYPE_PAST_PRESENTATION_TIMING_PROPERTIES_EXT};
+        out.presentationTimingCount = static_cast<std::uint32_t>(std::size(timings));
+        out.pPresentationTimings = timings;
+        EXPECT_EQ(past_(app_.device, &info, &out), VK_SUCCESS);
+        times_taken += out.presentationTimingCount;
+    }
+    PFN_vkGetPastPresentationTimingEXT past_ = nullptr;
+    bool timed_ = false;
+#endif
+    VkSwapchainCreateInfoKHR create(const test::WaylandWindow* window, VkPresentModeKHR mode,
+                                    [[maybe_unused]] bool timed) {
         if (window) wayland_ = make_surface(*window);
         auto info = swapchain_info(window ? wayland_ : app_.headless_surface(), kWidth, kHeight, 4);
         info.presentMode = mode;
+#ifdef VK_EXT_present_timing
+        if (timed) info = test::timed(info);
+#endif
         return info;
     }
     VkSurfaceKHR make_surface(const test::WaylandWindow& window) {

@@ -19,6 +19,7 @@ struct Gpu {
     const char* strategy;
     bool wayland = false;     // the window, else headless
     bool with_fence = false;  // frames go with a SYNC_FD
+    bool timed = false;       // VK_EXT_present_timing
 };
 void PrintTo(const Gpu& gpu, std::ostream* out) {
     *out << gpu.name;
@@ -31,6 +32,7 @@ class SteadyStateTest : public FakeHostTest, public ::testing::WithParamInterfac
         config.devices = {GetParam().config()};
         // The broker would see that those of the fake driver are no sync_files.
         config.devices.front().exports_when_done = GetParam().with_fence;
+        if (GetParam().timed) add(config.devices.front(), {"VK_EXT_calibrated_timestamps"});
         config.instance_extensions.push_back("VK_KHR_wayland_surface");
         return config;
     }
@@ -51,7 +53,7 @@ class SteadyStateTest : public FakeHostTest, public ::testing::WithParamInterfac
 
 TEST_P(SteadyStateTest, NoAllocation) {
     if (!allocations_are_seen()) GTEST_SKIP() << "the sanitizer has the allocator";
-    ReadyApp app(window.get(), VK_PRESENT_MODE_MAILBOX_KHR);
+    ReadyApp app(window.get(), VK_PRESENT_MODE_MAILBOX_KHR, GetParam().timed);
     ASSERT_EQ(app.created, VK_SUCCESS);
     std::uint32_t workers = 0;
     for (int frame = 0; frame < 60; ++frame) {
@@ -66,11 +68,12 @@ TEST_P(SteadyStateTest, NoAllocation) {
         workers += allocations.count_of_workers();
     }
     EXPECT_EQ(workers, 0u);
+    EXPECT_EQ(app.times_taken > 0, GetParam().timed);
 }
 
 TEST_P(SteadyStateTest, OneSystemCall) {
     // No frame waits for one before it.
-    ReadyApp app(window.get(), VK_PRESENT_MODE_FIFO_KHR);
+    ReadyApp app(window.get(), VK_PRESENT_MODE_FIFO_KHR, GetParam().timed);
     ASSERT_EQ(app.created, VK_SUCCESS);
     std::vector<std::size_t> counts;
     std::vector<std::size_t> but_locks;  // without those of locks
@@ -106,15 +109,23 @@ TEST_P(SteadyStateTest, OneSystemCall) {
     EXPECT_GE(counts.back(), 1u) << "none at all: nothing was seen";
 }
 
-INSTANTIATE_TEST_SUITE_P(, SteadyStateTest,
-                         ::testing::Values(Gpu{"LavapipeOld", lavapipe_old, nullptr},
-                                           Gpu{"LavapipeCpuCopy", lavapipe_old, "cpu-copy"},
-                                           Gpu{"Intel", intel, nullptr},
-                                           Gpu{"Nvidia", nvidia, nullptr},
-                                           Gpu{"LavapipeOldWayland", lavapipe_old, nullptr, true},
-                                           Gpu{"IntelFence", intel, nullptr, false, true},
-                                           Gpu{"IntelFenceWayland", intel, nullptr, true, true}),
-                         [](const auto& parameter) { return parameter.param.name; });
+#ifdef VK_EXT_present_timing
+constexpr bool kTimed = true;
+#else
+constexpr bool kTimed = false;
+#endif
+
+INSTANTIATE_TEST_SUITE_P(
+    , SteadyStateTest,
+    ::testing::Values(Gpu{"LavapipeOld", lavapipe_old, nullptr},
+                      Gpu{"LavapipeCpuCopy", lavapipe_old, "cpu-copy"},
+                      Gpu{"Intel", intel, nullptr}, Gpu{"Nvidia", nvidia, nullptr},
+                      Gpu{"LavapipeOldWayland", lavapipe_old, nullptr, true},
+                      Gpu{"IntelFence", intel, nullptr, false, true},
+                      Gpu{"IntelFenceWayland", intel, nullptr, true, true},
+                      Gpu{"LavapipeOldTimed", lavapipe_old, nullptr, false, false, kTimed},
+                      Gpu{"IntelFenceTimed", intel, nullptr, false, true, kTimed}),
+    [](const auto& parameter) { return parameter.param.name; });
 
 }  // namespace
 }  // namespace vdmabuf::fake

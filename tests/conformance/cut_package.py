@@ -39,8 +39,11 @@ def main() -> None:
     root = pathlib.Path(sys.argv[1]) / "external/vulkancts"
     package = root / "modules/vulkan/vktTestPackage.cpp"
     package.write_text(cut(package.read_text()))
-    assembler = root / "framework/vulkan/vkSpirVAsm.cpp"
-    assembler.write_text(assembler.read_text().replace("SPV_ENV_VULKAN_1_4;", "SPV_ENV_VULKAN_1_3;"))
+    for name in ("vkSpirVAsm.cpp", "vkShaderToSpirV.cpp"):
+        source = root / "framework/vulkan" / name
+        text = source.read_text().replace("SPV_ENV_VULKAN_1_4;", "SPV_ENV_VULKAN_1_3;")
+        # Switches that those tools do not have, for shaders that are not in these tests.
+        source.write_text(re.sub(r"(\w+\.|spvValidatorOptions)(SetAllowOffsetTextureOperand|SetAllowVulkan32BitBitwise)\([^;]*;", ";", text))
 
 
 if __name__ == "__main__":

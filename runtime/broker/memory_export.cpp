@@ -11,8 +11,15 @@
 #include <string>
 #include <utility>
 
+#include "runtime/common/mapping.hpp"
+
 namespace vdmabuf::broker {
 namespace {
+
+Mapping map_readable(int fd, std::size_t size) {
+    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    return at == MAP_FAILED ? Mapping() : Mapping(at, size);
+}
 
 // A memfd with the runs, sealed: the consumer checks it once and may then trust it.
 Result<UniqueFd> make_run_table(std::span<const consumer::Run> runs) {
@@ -28,6 +35,31 @@ Result<UniqueFd> make_run_table(std::span<const consumer::Run> runs) {
     constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
     if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return system_error("cannot seal a run table");
     return fd;
+}
+
+Result<ExportedMemory> with_table(std::span<const consumer::Run> runs,
+                                  std::span<const std::shared_ptr<const UniqueFd>> files) {
+    auto table = make_run_table(runs);
+    if (!table) return table.error();
+    ExportedMemory exported;
+    exported.run_count = static_cast<std::uint32_t>(runs.size());
+    exported.file_count = static_cast<std::uint32_t>(files.size());
+    exported.fds.push_back(std::make_shared<const UniqueFd>(std::move(*table)));
+    exported.fds.insert(exported.fds.end(), files.begin(), files.end());
+    return exported;
+}
+
+// For a consumer that imports no dmabufs: a file to map, where the dmabuf's driver lets processes
+// map it (a GPU's own memory it may not).
+Result<ExportedMemory> export_dmabuf_as_run(const BufferMemory& memory) {
+    const auto size = static_cast<std::size_t>(memory.size);
+    const Mapping mapped = map_readable(memory.dmabuf->get(), size);
+    if (!mapped) {
+        return Error{ENOTSUP, "the producer's own dmabuf, which cannot be had in another way"};
+    }
+    consumer::Run run;
+    run.length = memory.size;
+    return with_table(std::span(&run, 1), std::span(&memory.dmabuf, 1));
 }
 
 Result<ExportedMemory> export_runs(Buffer& buffer, ReadOnlyFiles& files) {
@@ -50,14 +82,7 @@ Result<ExportedMemory> export_runs(Buffer& buffer, ReadOnlyFiles& files) {
         entry.length = run.length;
         runs.push_back(entry);
     }
-    auto table = make_run_table(runs);
-    if (!table) return table.error();
-    ExportedMemory exported;
-    exported.run_count = static_cast<std::uint32_t>(runs.size());
-    exported.file_count = static_cast<std::uint32_t>(buffer.read_only.size());
-    exported.fds.push_back(std::make_shared<const UniqueFd>(std::move(*table)));
-    exported.fds.insert(exported.fds.end(), buffer.read_only.begin(), buffer.read_only.end());
-    return exported;
+    return with_table(runs, buffer.read_only);
 }
 
 }  // namespace
@@ -86,9 +111,7 @@ Result<ExportedMemory> MemoryExporter::give(Buffer& buffer, bool as_dmabuf) {
     ExportedMemory exported;
     exported.kind = consumer::MemoryKind::dmabuf;
     if (buffer.memory->dmabuf) {
-        if (!as_dmabuf) {
-            return Error{ENOTSUP, "the producer's own dmabuf, which cannot be had in another way"};
-        }
+        if (!as_dmabuf) return export_dmabuf_as_run(*buffer.memory);
         exported.fds.push_back(buffer.memory->dmabuf);
         return exported;
     }

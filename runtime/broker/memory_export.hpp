@@ -59,7 +59,8 @@ class MemoryExporter {
     explicit MemoryExporter(bool share_vm_memory, Udmabuf udmabuf = Udmabuf())
         : share_vm_memory_(share_vm_memory), udmabuf_(std::move(udmabuf)) {}
 
-    // EACCES when the configuration forbids what is left, ENOTSUP when only a dmabuf would do, else
+    // EACCES when the configuration forbids what is left, ENOTSUP when only a dmabuf would do, as
+    // nobody can map it, else
     // what the system says; the text is for people.
     Result<ExportedMemory> give(Buffer& buffer, bool as_dmabuf);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -192,6 +193,29 @@ TEST(ExportMemoryTest, AProducersDmabufIsHandedOnAsItIs) {
     ASSERT_EQ(exported->fds.size(), 1u);
     EXPECT_EQ(exported->fds[0], dmabuf);
     EXPECT_EQ(exported->reason, "");
+}
+
+TEST(ExportMemoryTest, AProducersDmabufIsMappedByWhoImportsNone) {
+    auto memory = std::make_shared<BufferMemory>();
+    memory->dmabuf = shared(memfd(2 * kPage, 0));
+    memory->size = 2 * kPage;
+    Buffer buffer;
+    buffer.memory = memory;
+    MemoryExporter exporter(true, no_driver());
+    const auto exported = exporter.give(buffer, false);
+    ASSERT_TRUE(exported);
+    EXPECT_EQ(exported->kind, consumer::MemoryKind::runs);
+    EXPECT_EQ(exported->run_count, 1u);
+    EXPECT_EQ(exported->file_count, 1u);
+    ASSERT_EQ(exported->fds.size(), 2u);
+    EXPECT_EQ(exported->fds[1], memory->dmabuf);
+    consumer::Run run;
+    ASSERT_EQ(::pread(exported->fds[0]->get(), &run, sizeof run, 0), ssize_t{sizeof run});
+    EXPECT_EQ(run.offset, 0u);
+    EXPECT_EQ(run.length, 2 * kPage);
+
+    // Of a GPU whose memory no process can map.
+    memory->dmabuf = shared(UniqueFd(::eventfd(0, EFD_CLOEXEC)));
     const auto refused = exporter.give(buffer, false);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ENOTSUP);

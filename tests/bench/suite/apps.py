@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""vkcube through the layer, to a headless consumer and to a viewer that draws, and natively: frames a second,
-and CPU time a frame of everybody. What start and end cost is left out by a second, short run."""
+"""Apps through the layer or the EGL library, to a headless consumer and to a viewer that draws, and natively: frames
+a second, and CPU time a frame of everybody. What start and end cost is left out by a second, short run."""
 import json
 import os
 import subprocess
@@ -9,39 +9,61 @@ import time
 from figures import merged, say
 from processes import TOOLS, Room, cpu_us
 
-SIZES = {"256x256": 2000, "1920x1080": 160, "3840x2160": 60, "7680x4320": 30}  # frames
 WARM_UP = 6
 LIMIT_S = 100
 
 
-def cube(room, size, frames, command, environment):
+class App:
+    """x11() and wayland(): its command without a limit to its speed, for a width, a height and a number of frames.
+    `frames`: by size, so many as take a second or two. `rounds`: at most."""
+
+    def __init__(self, name, x11, wayland, frames, rounds):
+        self.name, self.x11, self.wayland, self.frames, self.rounds = name, x11, wayland, frames, rounds
+
+
+def cube(program, mode):
+    return lambda width, height, frames: [program, "--present_mode", mode, "--width", width, "--height", height, "--c", frames]
+
+
+def glmark2(program):
+    return lambda width, height, frames: [program, "-s", f"{width}x{height}", "-b", f"build:nframes={frames}"]
+
+
+GLMARK2_FRAMES = {"256x256": 1500, "1920x1080": 200, "3840x2160": 50, "7680x4320": 16}
+APPS = [
+    App("vkcube", cube("vkcube", 0), cube("vkcube-wayland", 1),
+        {"256x256": 2000, "1920x1080": 160, "3840x2160": 60, "7680x4320": 30}, 2),
+    App("glmark2-es2", glmark2("glmark2-es2"), glmark2("glmark2-es2-wayland"), GLMARK2_FRAMES, 2),
+    App("glmark2 (Zink with us)", glmark2("glmark2"), None, GLMARK2_FRAMES, 1),
+]
+
+
+def run_app(room, command, environment):
     """Seconds, and CPU microseconds of the app."""
-    width, height = size.split("x")
     start = time.monotonic()
-    process = room.start(*command, "--present_mode", 1 if command[0] == "vkcube-wayland" else 0, "--width", width, "--height", height, "--c", frames,
-                         environment=environment)
+    process = room.start(*command, environment=environment)
     end = start + LIMIT_S
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
         if time.monotonic() > end:
-            raise RuntimeError("vkcube does not end")
+            raise RuntimeError(f"{command} does not end")
         time.sleep(0.002)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise RuntimeError(f"vkcube failed\n{room.logs()}")
+        raise RuntimeError(f"{command} failed\n{room.logs()}")
     return time.monotonic() - start, (usage.ru_utime + usage.ru_stime) * 1e6
 
 
-def run(way, size):
-    frames = SIZES[size]
+def run(app, way, size):
+    frames, command = app.frames[size], app.x11
     screen = "8192x4608"
     with Room() as room:
-        servers, environment, command = {}, {"DISABLE_VDMABUF": "1"}, ["vkcube"]
+        servers, environment, runner = {}, {"DISABLE_VDMABUF": "1"}, []
         if way == "weston":
             servers["display"], environment["WAYLAND_DISPLAY"] = room.weston(screen)
-            command = ["vkcube-wayland"]
+            command = app.wayland
         else:
             servers["display"], number = room.x_server(screen)
             environment["DISPLAY"] = f":{number}"
@@ -60,14 +82,14 @@ def run(way, size):
                     "DISPLAY": f":{other}", "SDL_VIDEODRIVER": "x11", "DISABLE_VDMABUF": "1"})
             time.sleep(1.0)
             environment = {"DISPLAY": environment["DISPLAY"]}
-            command = [TOOLS / "vdmabuf-run", "vkcube"]
+            runner = [TOOLS / "vdmabuf-run"]
         times = []
         for count in (WARM_UP, WARM_UP + frames):
             before = {name: cpu_us(process.pid) for name, process in servers.items()}
-            seconds, app = cube(room, size, count, command, environment)
+            seconds, used = run_app(room, [*runner, *command(*size.split("x"), count)], environment)
             time.sleep(0.1)
             after = {name: cpu_us(process.pid) - before[name] for name, process in servers.items()}
-            times.append((seconds, {"app": app, **after}))
+            times.append((seconds, {"app": used, **after}))
         (short, few), (long, many) = times
         cpu = {name: (many[name] - few[name]) / frames for name in many}
         result = {"fps": frames / (long - short), "cpu_us": cpu, "cpu_us_all": sum(cpu.values())}
@@ -83,16 +105,17 @@ WAYS = {"xvfb": "natively, Xvfb", "weston": "natively, Weston (pixman)", "headle
 
 
 def measure(rounds, quick):
-    sizes = ["256x256", "3840x2160"] if quick else list(SIZES)
     results = {}
-    for size in sizes:
-        collected = {way: [] for way in WAYS}
-        for _ in range(rounds):
-            for way in WAYS:
-                try:
-                    collected[way].append(run(way, size))
-                except (RuntimeError, subprocess.SubprocessError, json.JSONDecodeError) as error:
-                    say(f"vkcube {size}, {way}: {error}")
-        results[size] = {way: merged(r) for way, r in collected.items() if r}
-        say(f"vkcube {size}: " + ", ".join(f"{way} {r['fps']['median']:.1f} frames/s" for way, r in results[size].items()))
+    for app in APPS:
+        for size in ["256x256", "3840x2160"] if quick else app.frames:
+            collected = {way: [] for way in WAYS if app.wayland or way != "weston"}
+            for _ in range(min(rounds, app.rounds)):
+                for way, figures in collected.items():
+                    try:
+                        figures.append(run(app, way, size))
+                    except (RuntimeError, subprocess.SubprocessError, json.JSONDecodeError) as error:
+                        say(f"{app.name} {size}, {way}: {error}")
+            seen = {way: merged(r) for way, r in collected.items() if r}
+            results.setdefault(app.name, {})[size] = seen
+            say(f"{app.name} {size}: " + ", ".join(f"{way} {r['fps']['median']:.1f} frames/s" for way, r in seen.items()))
     return results

@@ -141,15 +141,17 @@ def guest_peers(r):
 
 
 def apps(r):
-    names = {"xvfb": "natively, Xvfb", "weston": "natively, Weston (pixman)", "headless": "layer, headless consumer",
-             "drawing": "layer, viewer that draws on an Xvfb"}
+    names = {"xvfb": "natively, Xvfb", "weston": "natively, Weston (pixman)", "headless": "with us, headless consumer",
+             "drawing": "with us, viewer that draws on an Xvfb"}
     rows = []
-    for size, ways in r.items():
-        for way, one in ways.items():
-            cpu = ", ".join(f"{name} {number(max(0, median(us)) / 1000)}" for name, us in one["cpu_us"].items())
-            copied = with_spread(one["copied_bytes"]) if "copied_bytes" in one else "not counted"
-            rows.append([size, names[way], with_spread(one["fps"]), cpu, copied])
-    return table(["size", "way", "frames/s", "CPU ms a frame", "bytes a frame copied by a CPU between app and draw"], rows)
+    for app, sizes in r.items():
+        for size, ways in sizes.items():
+            for way, one in ways.items():
+                cpu = ", ".join(f"{name} {number(max(0, median(us)) / 1000)}" for name, us in one["cpu_us"].items())
+                copied = with_spread(one["copied_bytes"]) if "copied_bytes" in one else "not counted"
+                rows.append([app, size, names[way], with_spread(one["fps"]), cpu, copied])
+    return table(["app", "size", "way", "frames/s", "CPU ms a frame", "bytes a frame copied by a CPU between app and draw"],
+                 rows)
 
 
 def scale(r):
@@ -242,7 +244,7 @@ def main():
         print(f"\n## Ways out of a guest\n\n{guest_peers(r['guest_peers'])}\n"
               + (pathlib.Path(__file__).with_name("guest_peers.md").read_text()))
     if "apps" in r:
-        print(f"\n## vkcube\n\n{apps(r['apps'])}")
+        print(f"\n## Apps\n\n{apps(r['apps'])}\n" + pathlib.Path(__file__).with_name("apps.md").read_text())
     if "latency" in r:
         print(f"\n## Latency by present mode\n\n{latency(r['latency'])}{picture('latency', 'latency histograms')}")
     if many := r.get("guest", {}).get("guests"):

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# guest_registration.sh BUILD-DIR OUT-DIR [ROUNDS]: guest_registration_bench in a User Mode Linux
-# guest, which runs at nearly the machine's own speed without KVM; its JSON on standard output, with
-# the path by which the consumer on the host imported.
+# guest_registration.sh BUILD-DIR OUT-DIR [ROUNDS [uml|qemu]]: guest_registration_bench in a guest, by
+# default of User Mode Linux, which runs at nearly the machine's own speed without KVM; its JSON on
+# standard output, with the path by which the consumer on the host imported. The memory of a guest of
+# QEMU can be a udmabuf on a host that has these (registration_by_udmabuf.sh).
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-BIN=$1 OUT=$2 ROUNDS=${3:-50}
+BIN=$1 OUT=$2 ROUNDS=${3:-50} VMM=${4:-uml}
 TOOLS=$BIN/runtime/tools
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd -P)
@@ -28,10 +29,13 @@ for ((i = 0; i < 200; i++)); do [[ ! -S $SOCKETS/vm.sock ]] || break; sleep 0.05
 PIDS+=($!)
 
 # Loaded by the command itself, with limits that let one program take all the memory.
-module=$("$REPO/scripts/guest/build-module.sh" uml)
+kernel=uml guest=(--vmm uml --timeout 120)
+[[ $VMM == uml ]] || kernel=6.12 guest=(--vmm qemu --kernel 6.12 --accel tcg --smp 1 --boot-limit 600 --timeout 900)
+module=$("$REPO/scripts/guest/build-module.sh" "$kernel")
 cp "$module" "$OUT/driver.ko"
-"$REPO/scripts/guest/boot.sh" --vmm uml --no-module --mem 768 --vhost-user "$SOCKETS/vm.sock" --share "$OUT" \
-  --timeout 120 -- sh -c '
+"$REPO/scripts/guest/boot.sh" "${guest[@]}" --no-module --mem 768 --vhost-user "$SOCKETS/vm.sock" --share "$OUT" \
+  -- sh -c '
+    for needed in $(modinfo -F depends "$1" | tr , " "); do modprobe "$needed" || exit 1; done
     insmod "$1" max_channel_buffers=1000000 max_channel_mb=4096 max_device_mb=4096 || exit 1
     shift
     exec "$@"' sh "$OUT/driver.ko" "$BIN/tests/bench/guest_registration_bench" --rounds "$ROUNDS" \

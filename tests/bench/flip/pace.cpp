@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/bench/flip/pace.hpp"
 
+#include <signal.h>
 #include <time.h>
 
 #include <algorithm>
@@ -9,15 +10,24 @@
 #include "tests/bench/flip/figures.hpp"
 
 namespace vdmabuf::flip {
+namespace {
+
+volatile sig_atomic_t ended = 0;
+
+}  // namespace
 
 Pace::Pace(const Options& options)
     : rate_(options.rate),
       start_us_(now_us()),
       start_cpu_us_(cpu_us()),
-      end_us_(start_us_ + static_cast<std::uint64_t>(options.seconds * 1e6)) {}
+      end_us_(start_us_ + static_cast<std::uint64_t>(options.seconds * 1e6)) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ended = 1; };
+    ::sigaction(SIGTERM, &action, nullptr);
+}
 
 bool Pace::lasts() const {
-    return now_us() < end_us_;
+    return now_us() < end_us_ && !ended;
 }
 
 std::uint64_t Pace::due_us() const {

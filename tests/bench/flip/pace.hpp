@@ -7,8 +7,8 @@
 
 namespace vdmabuf::flip {
 
-// A producer's time: when its next frame is due (--rate), when it has made enough (--seconds), and
-// what each frame has cost it. Begins when it is made.
+// A producer's time: when its next frame is due (--rate), when it has made enough (--seconds, or
+// SIGTERM), and what each frame has cost it. Begins when it is made.
 class Pace {
   public:
     explicit Pace(const Options& options);

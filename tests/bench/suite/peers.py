@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from figures import merged, say
-from processes import FLIP, Room, cpu_us, free_port
+from processes import FLIP, TOOLS, Room, cpu_us, free_port
 
 
 class Peer:
@@ -93,6 +93,15 @@ def x11vnc(room, size, seconds):
     return consumer, [FLIP / "flip_x11", "--mode", "shm"], {"DISPLAY": f":{number}"}, {"Xvfb": server, "x11vnc": vnc}
 
 
+def vdmabuf_pipewire(room, size, seconds):
+    broker, daemon = room.broker(), room.start("pipewire")
+    room.wait_for(room.folder / "pipewire-0", daemon)
+    consumer = room.measure(FLIP / "see_pipewire", "--path", "vdmabuf.flip", "--seconds", seconds)
+    viewer = room.start(TOOLS / "vdmabuf-viewer", "--no-broker", "--headless", "--refresh", "0", "--pipewire")
+    return consumer, [FLIP / "flip_vdmabuf", "--path", room.producers], {}, {
+        "broker": broker, "viewer": viewer, "PipeWire": daemon}
+
+
 PEERS = [
     Peer("vdmabuf", "vdmabuf, by its broker", vdmabuf),
     Peer("wayland", "Wayland, a compositor that does not draw: the limit", wayland),
@@ -107,6 +116,7 @@ PEERS = [
     Peer("xvfb", "X11 (Xvfb, MIT-SHM)", xvfb),
     Peer("x11_tcp", "X11 by a remote DISPLAY over TCP", x11_tcp),
     Peer("x11grab", "ffmpeg x11grab of Xvfb", x11grab),
+    Peer("vdmabuf_pipewire", "vdmabuf-viewer --pipewire, headless", vdmabuf_pipewire),
     Peer("x11vnc", "x11vnc of Xvfb, raw", x11vnc),
 ]
 
@@ -133,11 +143,15 @@ def run(peer, size, seconds, rate=0):
     with Room() as room:
         consumer, command, environment, between = peer.start(room, size, seconds)
         time.sleep(0.3)
-        producer = room.measure(*command, "--size", size, "--seconds", seconds + 1.5, "--rate", rate,
+        producer = room.measure(*command, "--size", size, "--seconds", seconds + (20 if consumer else 1.5), "--rate", rate,
                                 "--copy", int(peer.copies), environment=environment)
         if consumer:
             used, passed = room.watch(consumer, between)
-            return figures(room.result(consumer), room.result(producer), used, passed)
+            producer.terminate()
+            seen = room.result(consumer)
+            if not seen["frames"]:
+                raise RuntimeError(f"nothing was seen\n{room.logs()}")
+            return figures(seen, room.result(producer), used, passed)
         time.sleep(0.6)  # start and first frames
         before, start = {name: cpu_us(process.pid) for name, process in between.items()}, time.monotonic()
         time.sleep(seconds - 0.5)

@@ -13,6 +13,7 @@ namespace vdmabuf::test {
 
 struct PipewireConsumer::State {
     std::string source;
+    Taker taker;
     pw_thread_loop* loop = nullptr;
     pw_context* context = nullptr;
     pw_core* core = nullptr;
@@ -61,6 +62,7 @@ struct PipewireConsumer::State {
         pw_stream_queue_buffer(stream, buffer);
     }
     void take(const std::uint8_t* from, std::size_t pitch) {
+        if (taker) return taker(from, pitch);
         const bool blue_first =
             info.format == SPA_VIDEO_FORMAT_BGRx || info.format == SPA_VIDEO_FORMAT_BGRA;
         picture.width = info.size.width;
@@ -117,10 +119,11 @@ PipewireConsumer::~PipewireConsumer() {
     pw_deinit();
 }
 
-std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node) {
+std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node, Taker taker) {
     std::unique_ptr<PipewireConsumer> consumer(new PipewireConsumer);
     State& state = *consumer->state_;
     state.source = node;
+    state.taker = std::move(taker);
     state.loop = pw_thread_loop_new("consumer", nullptr);
     state.context = pw_context_new(pw_thread_loop_get_loop(state.loop), nullptr, 0);
     state.core = pw_context_connect(state.context, nullptr, 0);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,8 +13,11 @@ namespace vdmabuf::test {
 // Another program that takes a node's video, with the link that a session manager would make.
 class PipewireConsumer {
   public:
-    // Null: no PipeWire, or no such node.
-    static std::unique_ptr<PipewireConsumer> connect(const std::string& node);
+    // Gets each frame as it comes, on a thread of PipeWire's.
+    using Taker = std::function<void(const std::uint8_t* pixels, std::size_t pitch)>;
+
+    // Null: no PipeWire. With a taker nothing is kept of the frames but their number.
+    static std::unique_ptr<PipewireConsumer> connect(const std::string& node, Taker taker = {});
     ~PipewireConsumer();
     PipewireConsumer(const PipewireConsumer&) = delete;
     PipewireConsumer& operator=(const PipewireConsumer&) = delete;

@@ -66,6 +66,12 @@ done
 
 say "glmark2-es2 through the EGL library"
 egl=$("$REPO/tests/bench/egl.sh" "$RELEASE" "$ROUNDS" 3 1920x1080 3840x2160)
+# Minutes, in an emulated guest: not with few rounds.
+egl_guest=null
+if ((ROUNDS >= 5)); then
+  say "glmark2-es2 through the EGL library without a copy, in a guest"
+  egl_guest=$("$REPO/tests/bench/egl_guest.sh" "$RELEASE" "$OUT/egl-guest" 4 5 1920x1080 3840x2160)
+fi
 
 say "vkQueuePresentKHR by size"
 # On one processor: waking a thread on another one costs 5 or 50 microseconds in a virtual machine, as
@@ -105,7 +111,7 @@ host_part_uml=$(cat "$OUT/import/guest-output.log")
 jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATIVE[@]}")" \
   --argjson layer "$(list "${LAYER[@]}")" --argjson present "$present" --argjson calls "$calls" --argjson threads "$threads" --argjson registration "$registration" \
   --argjson guest_registration "$guest_registration" --argjson host_part "$host_part" --argjson host_part_uml "$host_part_uml" \
-  --argjson egl "$egl" --argjson viewer "$viewer" \
+  --argjson egl "$egl" --argjson egl_guest "$egl_guest" --argjson viewer "$viewer" \
   --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
   --arg kernel "$(uname -r)" --arg driver "$(vulkaninfo --summary 2>/dev/null | sed -n 's/.*driverInfo *= //p' | head -n 1)" '
   {
@@ -114,7 +120,7 @@ jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATI
       ratio: ($ratios | sort | .[length / 2 | floor]), ratios: $ratios,
       native_fps: ($native | sort | .[length / 2 | floor]), layer_fps: ($layer | sort | .[length / 2 | floor])
     },
-    egl: $egl,
+    egl: $egl, egl_guest: $egl_guest,
     present: (
       ($present | map(.["3840x2160"].present_ns / .["256x256"].present_ns)) as $ratios
       | ($present | sort_by(.["256x256"].present_ns) | .[length / 2 | floor])

@@ -24,6 +24,7 @@ struct Shown {
     std::uint64_t drawn_ns = 0;          // read by the GPU; likewise
     std::uint64_t cpu_copied_bytes = 0;  // pixels copied by this process for the frame
     bool ok = true;                      // false: given up
+    bool display_time = false;           // time_ns: as the display told, not as we reckon
 };
 
 // What an output tells; on the loop's thread, never after the output's end.

@@ -13,6 +13,8 @@ namespace {
 
 // After so long without a frame the HUD says that the picture is still.
 constexpr std::chrono::milliseconds kHudPause{1100};
+// A window that is not seen may show nothing for long; the app's next frame waits for this one.
+constexpr std::uint64_t kShownNs = 100 * kNsPerMs;
 
 }  // namespace
 
@@ -156,8 +158,14 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     shown.ok = drawn == Drawn::yes;
     // The one before is not read by the GPU any more: draw() has waited.
     if (is_new) newest_ = std::move(frame);
-    const std::uint64_t handed = now_ns();
+    std::uint64_t handed = now_ns();
     shown.drawn_ns = handed;
+    // The time of the display itself, where the driver has it. One that says so too early, or not
+    // in time, is paced like those that say nothing.
+    if (is_new && shown.ok && swapchain_->wait_until_shown(kShownNs)) {
+        handed = now_ns();
+        shown.display_time = true;
+    }
     hud_stale_ = hud && (is_new || hud_stale_);
 
     lock.lock();

@@ -360,6 +360,7 @@ void Session::on_shown(View& view, const Shown& shown) {
     if (!finishing_) {
         view.record->consumer_copied_bytes += shown.cpu_copied_bytes;
         if (shown.ok) ++view.record->frames_shown;
+        if (shown.display_time) ++view.record->frames_timed;
         if (shown.submitted_ns != 0) {
             view.record->received_to_submitted.add(shown.submitted_ns - view.shown->received_ns);
         }

@@ -58,6 +58,7 @@ void Swapchain::reset() {
     drawn_.clear();
     acquired_.reset();
     images_.clear();
+    present_id_ = 0;
     swapchain_.reset();
 }
 
@@ -191,7 +192,14 @@ Status Swapchain::present(const Target& target) {
     info.swapchainCount = 1;
     info.pSwapchains = &swapchain;
     info.pImageIndices = &target.index;
+    const std::uint64_t id = present_id_ + 1;
+    VkPresentIdKHR ids{};
+    ids.sType = VK_STRUCTURE_TYPE_PRESENT_ID_KHR;
+    ids.swapchainCount = 1;
+    ids.pPresentIds = &id;
+    if (device_->tells_when_shown()) info.pNext = &ids;
     const VkResult presented = device_->present(info);
+    if (presented == VK_SUCCESS || presented == VK_SUBOPTIMAL_KHR) present_id_ = id;
     if (presented == VK_ERROR_OUT_OF_DATE_KHR || presented == VK_SUBOPTIMAL_KHR) {
         stale_ = true;  // the next frame, or the redraw that a resize brings, makes it new
         return {};
@@ -199,6 +207,12 @@ Status Swapchain::present(const Target& target) {
     if (presented == VK_SUCCESS) return {};
     stale_ = true;
     return gpu::vulkan_error("vkQueuePresentKHR", presented);
+}
+
+bool Swapchain::wait_until_shown(std::uint64_t timeout_ns) const {
+    if (present_id_ == 0 || !device_->tells_when_shown()) return false;
+    const VkResult waited = device_->wait_for_present(swapchain_.get(), present_id_, timeout_ns);
+    return waited == VK_SUCCESS || waited == VK_SUBOPTIMAL_KHR;
 }
 
 }  // namespace vdmabuf::viewer

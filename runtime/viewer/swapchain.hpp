@@ -41,6 +41,9 @@ class Swapchain {
     // that it does not wait for the display (lavapipe on X11: 0.2 ms, at 4K 1.3 ms, sometimes 5).
     void acquire_ahead();
     Status present(const Target& target);
+    // Whether the last picture is on the display now; false at once where the driver does not tell,
+    // or after `timeout_ns`, as windows that nobody sees may show nothing for long.
+    bool wait_until_shown(std::uint64_t timeout_ns) const;
     // After an error between acquire() and present(), or when the window has changed.
     void invalidate() { stale_ = true; }
     // Whether images are drawn to by a pipeline as well, not by transfers alone.
@@ -63,6 +66,7 @@ class Swapchain {
     gpu::Semaphore acquired_;
     std::vector<gpu::Semaphore> drawn_;  // one an image: a present may still wait for its own
     std::optional<Target> ahead_;        // of acquire_ahead()
+    std::uint64_t present_id_ = 0;       // of this swapchain's last present; 0: there was none
     bool stale_ = true;
     bool drawn_on_ = false;
 };

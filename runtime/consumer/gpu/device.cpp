@@ -95,12 +95,14 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
 
     std::vector<const char*> enabled;
     const auto extensions = extensions_of(device->physical_);
+    const auto has = [&](const char* name) {
+        return std::any_of(extensions.begin(), extensions.end(),
+                           [&](const auto& e) { return std::strcmp(e.extensionName, name) == 0; });
+    };
     const auto enable = [&](const char* name) {
-        const bool has = std::any_of(extensions.begin(), extensions.end(), [&](const auto& e) {
-            return std::strcmp(e.extensionName, name) == 0;
-        });
-        if (has) enabled.push_back(name);
-        return has;
+        if (!has(name)) return false;
+        enabled.push_back(name);
+        return true;
     };
     ImportAbilities& abilities = device->abilities_;
     abilities.host_pointer = enable(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
@@ -126,6 +128,24 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
         abilities.host_pointer_align = host.minImportedHostPointerAlignment;
     }
 
+    // Both are optional, and having the extension is not having the feature.
+    VkPhysicalDevicePresentIdFeaturesKHR present_id{};
+    present_id.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_ID_FEATURES_KHR;
+    VkPhysicalDevicePresentWaitFeaturesKHR present_wait{};
+    present_wait.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PRESENT_WAIT_FEATURES_KHR;
+    present_wait.pNext = &present_id;
+    bool tells_when_shown = false;
+    if (surface != VK_NULL_HANDLE && has(VK_KHR_PRESENT_ID_EXTENSION_NAME) &&
+        has(VK_KHR_PRESENT_WAIT_EXTENSION_NAME)) {
+        VkPhysicalDeviceFeatures2 features{};
+        features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2;
+        features.pNext = &present_wait;
+        vkGetPhysicalDeviceFeatures2(device->physical_, &features);
+        tells_when_shown = present_id.presentId && present_wait.presentWait &&
+                           enable(VK_KHR_PRESENT_ID_EXTENSION_NAME) &&
+                           enable(VK_KHR_PRESENT_WAIT_EXTENSION_NAME);
+    }
+
     const float priority = 1.0F;
     VkDeviceQueueCreateInfo queue{};
     queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
@@ -138,6 +158,7 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
     info.pQueueCreateInfos = &queue;
     info.enabledExtensionCount = static_cast<std::uint32_t>(enabled.size());
     info.ppEnabledExtensionNames = enabled.data();
+    if (tells_when_shown) info.pNext = &present_wait;
     const VkResult created = vkCreateDevice(device->physical_, &info, nullptr, &device->device_);
     if (created != VK_SUCCESS) return vulkan_error("cannot use " + device->name_, created);
     vkGetDeviceQueue(device->device_, device->queue_family_, 0, &device->queue_);
@@ -154,7 +175,12 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
         device->import_semaphore_fd_ = reinterpret_cast<PFN_vkImportSemaphoreFdKHR>(
             vkGetDeviceProcAddr(device->device_, "vkImportSemaphoreFdKHR"));
     }
-    LOG_INFO("GPU: %s", device->name_.c_str());
+    if (tells_when_shown) {
+        device->wait_for_present_ = reinterpret_cast<PFN_vkWaitForPresentKHR>(
+            vkGetDeviceProcAddr(device->device_, "vkWaitForPresentKHR"));
+    }
+    LOG_INFO("GPU: %s%s", device->name_.c_str(),
+             device->tells_when_shown() ? ", tells when pictures are shown" : "");
     return device;
 }
 
@@ -184,6 +210,12 @@ VkResult Device::submit(const VkSubmitInfo& info, VkFence fence) {
 VkResult Device::present(const VkPresentInfoKHR& info) {
     const std::lock_guard lock(queue_mutex_);
     return vkQueuePresentKHR(queue_, &info);
+}
+
+VkResult Device::wait_for_present(VkSwapchainKHR swapchain, std::uint64_t id,
+                                  std::uint64_t timeout_ns) const {
+    if (!wait_for_present_) return VK_ERROR_EXTENSION_NOT_PRESENT;
+    return wait_for_present_(device_, swapchain, id, timeout_ns);
 }
 
 void Device::wait_idle() {

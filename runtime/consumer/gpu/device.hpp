@@ -52,6 +52,8 @@ class Device {
     const std::string& name() const { return name_; }
     std::uint32_t queue_family() const { return queue_family_; }
     const ImportAbilities& abilities() const { return abilities_; }
+    // Whether the driver tells when a picture is on the display (VK_KHR_present_wait).
+    bool tells_when_shown() const { return wait_for_present_ != nullptr; }
     // The queue family that owns imported memory while we do not read it.
     std::uint32_t outside_family() const {
         return abilities_.queue_family_foreign ? VK_QUEUE_FAMILY_FOREIGN_EXT
@@ -62,6 +64,9 @@ class Device {
 
     VkResult submit(const VkSubmitInfo& info, VkFence fence);
     VkResult present(const VkPresentInfoKHR& info);
+    // Until the present of this id (VkPresentIdKHR), or a later one, is on the display.
+    VkResult wait_for_present(VkSwapchainKHR swapchain, std::uint64_t id,
+                              std::uint64_t timeout_ns) const;
     void wait_idle();
     // vkGetMemoryHostPointerPropertiesEXT: types that can be imported from `address`; 0: none.
     std::uint32_t host_pointer_types(const void* address) const;
@@ -85,6 +90,7 @@ class Device {
     PFN_vkGetMemoryHostPointerPropertiesEXT host_pointer_properties_ = nullptr;
     PFN_vkGetMemoryFdPropertiesKHR memory_fd_properties_ = nullptr;
     PFN_vkImportSemaphoreFdKHR import_semaphore_fd_ = nullptr;
+    PFN_vkWaitForPresentKHR wait_for_present_ = nullptr;
 };
 
 }  // namespace vdmabuf::gpu

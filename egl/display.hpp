@@ -26,6 +26,8 @@ class Display {
     EGLDisplay handle() const { return vendor_->handle(); }
     VendorDisplay& vendor() const { return *vendor_; }
     Platform& platform() const { return *platform_; }
+    // EGL_NV_post_sub_buffer: it needs a buffer that keeps what is around the rectangle.
+    bool posts_sub_buffers() const { return platform_->is_x11() && vendor_->keeps_contents(); }
     // EGL_EXTENSIONS, with ours.
     const char* extensions();
 

@@ -40,8 +40,7 @@ const char* Display::extensions() {
         const char* theirs = real().QueryString(handle(), EGL_EXTENSIONS);
         if (theirs) extensions_ = theirs;
         for (const char* name : kExtensions) add_word(extensions_, name);
-        // It needs a buffer that keeps what is around the rectangle.
-        if (platform_->is_x11() && vendor_->keeps_contents()) {
+        if (posts_sub_buffers()) {
             for (const char* name : kX11Extensions) add_word(extensions_, name);
         }
     });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "egl/current.hpp"
 #include "egl/display.hpp"
@@ -164,7 +165,15 @@ EGLint WindowSurface::swap(std::span<const stream::Rect> damage, int fence,
     } catch (...) {
         return EGL_BAD_ALLOC;
     }
+    age_read_ = false;
+    region_set_ = false;
     follow_window(true);
+    return EGL_SUCCESS;
+}
+
+EGLint WindowSurface::set_damage_region() noexcept {
+    if (!connection_ || swap_behaviour != EGL_BUFFER_DESTROYED) return EGL_BAD_MATCH;
+    if (!age_read_ || std::exchange(region_set_, true)) return EGL_BAD_ACCESS;
     return EGL_SUCCESS;
 }
 

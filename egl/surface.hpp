@@ -40,7 +40,13 @@ class WindowSurface final : public producer::StreamListener,
     const void* window_identity() const noexcept { return window_->identity(); }
     window::Extent extent() const noexcept;
     // In frames (EGL_EXT_buffer_age); for the thread that it is current in.
-    EGLint buffer_age() noexcept { return backing_->buffer_age(); }
+    EGLint buffer_age() noexcept {
+        age_read_ = true;
+        return backing_->buffer_age();
+    }
+    // EGL_KHR_partial_update's damage region, of the same thread: once a frame, when the age has
+    // been read. An EGL error.
+    EGLint set_damage_region() noexcept;
     bool encodes_srgb() const noexcept { return backing_->encodes_srgb(); }
 
     // Brings what is drawn into to the window's size, where it is current or nowhere.
@@ -69,6 +75,7 @@ class WindowSurface final : public producer::StreamListener,
     EGLint last_frame(EGLHostFrameVDMABUF& out);
 
     EGLint swap_behaviour = EGL_BUFFER_DESTROYED;  // asked only: contents always stay
+    bool post_sub_buffer = false;                  // likewise: as the app said when it made it
 
   private:
     WindowSurface(std::unique_ptr<NativeWindow> window, std::unique_ptr<Backing> backing);
@@ -101,6 +108,8 @@ class WindowSurface final : public producer::StreamListener,
     std::atomic<EGLint> interval_{1};
     std::atomic<std::uint64_t> refresh_ns_{0};
     std::uint64_t target_ns_ = 0;
+    bool age_read_ = false;    // of this frame
+    bool region_set_ = false;  // likewise
     HostEvents host_;
     std::uint64_t serial_ = 0;      // of the last frame
     std::uint32_t last_slot_ = 0;   // its slot

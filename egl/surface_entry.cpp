@@ -39,13 +39,18 @@ EGLSurface create(Display& display, EGLConfig config, void* handle, bool by_poin
     WindowRequest request;
     EGLint error = read(display.platform().sized_by_app(), request);
     if (error != EGL_SUCCESS) return no_surface(error);
+    if (request.post_sub_buffer && !display.posts_sub_buffers()) {
+        return no_surface(EGL_BAD_ATTRIBUTE);
+    }
     auto window = display.platform().window(handle, by_pointer, request.extent, error);
     if (!window) return no_surface(error);
     if (display.has_window(window->identity())) return no_surface(EGL_BAD_ALLOC);
     auto backing = display.vendor().backing(config, std::move(request.below));
     auto surface = WindowSurface::create(std::move(window), std::move(backing),
                                          std::move(request.title), request.app_id, error);
-    return surface ? keep_surface(display, std::move(surface)) : no_surface(error);
+    if (!surface) return no_surface(error);
+    surface->post_sub_buffer = request.post_sub_buffer.value_or(EGL_FALSE) == EGL_TRUE;
+    return keep_surface(display, std::move(surface));
 }
 
 // What a pbuffer's attributes say, where pbuffers are ours. An EGL error.
@@ -69,7 +74,9 @@ EGLint read_pbuffer(const EGLint* attributes, window::Extent& extent, std::vecto
                 const EGLint one[] = {at[0], at[1], EGL_NONE};
                 WindowRequest request;
                 const EGLint error = read_attributes(one, false, request);
-                if (error != EGL_SUCCESS || below.size() > 16) return EGL_BAD_ATTRIBUTE;
+                if (error != EGL_SUCCESS || request.post_sub_buffer || below.size() > 16) {
+                    return EGL_BAD_ATTRIBUTE;
+                }
                 below.insert(below.end(), request.below.begin(), request.below.end());
             }
         }
@@ -191,6 +198,9 @@ EGLBoolean query_surface(EGLDisplay handle, EGLSurface surface, EGLint attribute
             return succeed();
         case EGL_RENDER_BUFFER:
             *value = ours->is_pixmap() ? EGL_SINGLE_BUFFER : EGL_BACK_BUFFER;
+            return succeed();
+        case EGL_POST_SUB_BUFFER_SUPPORTED_NV:
+            *value = ours->post_sub_buffer;
             return succeed();
         case EGL_GL_COLORSPACE:
             if (!ours->encodes_srgb()) break;

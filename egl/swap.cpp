@@ -95,7 +95,9 @@ EGLBoolean set_damage_region(EGLDisplay display, EGLSurface surface, EGLint* rec
     }
     // A hint about what will be drawn: the pbuffer is whole either way.
     if (current_draw() != window) return fail(EGL_BAD_MATCH);
-    return count < 0 || (count > 0 && !rects) ? fail(EGL_BAD_PARAMETER) : succeed();
+    if (count < 0 || (count > 0 && !rects)) return fail(EGL_BAD_PARAMETER);
+    const EGLint error = window->set_damage_region();
+    return error == EGL_SUCCESS ? succeed() : fail(error);
 }
 
 EGLBoolean post_sub_buffer(EGLDisplay display, EGLSurface surface, EGLint x, EGLint y, EGLint width,

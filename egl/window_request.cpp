@@ -33,6 +33,10 @@ EGLint read(const Value* attributes, bool sized, WindowRequest& out) {
                     error = EGL_BAD_ATTRIBUTE;
                 }
                 break;
+            case EGL_POST_SUB_BUFFER_SUPPORTED_NV:
+                if (value != EGL_TRUE && value != EGL_FALSE) error = EGL_BAD_PARAMETER;
+                out.post_sub_buffer = value;
+                break;
             case EGL_PRESENT_OPAQUE_EXT:  // windows always are
                 break;
             case EGL_GL_COLORSPACE:

@@ -2,6 +2,7 @@
 // What an app asks of a window surface that it makes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct WindowRequest {
     window::Extent extent;      // 0: not said
     std::string title;          // empty: not said
     std::string app_id;
+    std::optional<EGLint> post_sub_buffer;
 };
 
 // Of attributes as eglCreateWindowSurface() takes them, or, with pointers among them,

@@ -255,6 +255,8 @@ TEST_F(EglFailingVendorTest, ExtensionsThatOnlyTheVendorHas) {
         EXPECT_EGL_ERROR(swap(display, surface, rect, 1), EGL_BAD_SURFACE);  // not current
     }
     ASSERT_TRUE(current());
+    EGLint age = -1;
+    EXPECT_TRUE(eglQuerySurface(display, surface, EGL_BUFFER_AGE_KHR, &age));
     EXPECT_TRUE(region(display, surface, rect, 1));
     EXPECT_TRUE(eglDestroySurface(display, pbuffer));
 }

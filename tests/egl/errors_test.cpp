@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <chrono>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/egl/gl_app.hpp"
 
@@ -36,6 +38,113 @@ TEST_F(EglWindowTest, OnlyTheCurrentSurfaceIsShown) {
     EXPECT_EGL_ERROR(eglQuerySurface(app->display, surface, EGL_BUFFER_AGE_EXT, &age),
                      EGL_BAD_SURFACE);
     EXPECT_EGL_ERROR(eglBindTexImage(app->display, surface, EGL_BACK_BUFFER), EGL_BAD_SURFACE);
+}
+
+// What another thread has is left alone (EGL 1.5, 3.7.3).
+TEST_F(EglWindowTest, ASurfaceIsCurrentInOneThreadOnly) {
+    std::thread([&] {
+        eglBindAPI(EGL_OPENGL_ES_API);
+        const EGLint version[] = {EGL_CONTEXT_MAJOR_VERSION, 3, EGL_NONE};
+        EGLContext context = eglCreateContext(app->display, app->config, nullptr, version);
+        ASSERT_NE(context, EGL_NO_CONTEXT);
+        EXPECT_EGL_ERROR(eglMakeCurrent(app->display, surface, surface, context), EGL_BAD_ACCESS);
+        EXPECT_EGL_ERROR(eglMakeCurrent(app->display, surface, surface, app->context),
+                         EGL_BAD_ACCESS);
+        EXPECT_EGL_ERROR(eglSwapBuffers(app->display, surface), EGL_BAD_SURFACE);
+        EXPECT_EGL_ERROR(eglSwapInterval(app->display, 1), EGL_BAD_CONTEXT);
+        EXPECT_TRUE(eglDestroyContext(app->display, context));
+        EXPECT_TRUE(eglReleaseThread());
+    }).join();
+    host();
+    ASSERT_TRUE(show(4));
+    expect_quarters(4);
+    ASSERT_TRUE(eglMakeCurrent(app->display, EGL_NO_SURFACE, EGL_NO_SURFACE, app->context));
+    EXPECT_EGL_ERROR(eglSwapInterval(app->display, 1), EGL_BAD_SURFACE);
+}
+
+// EGL_KHR_get_all_proc_addresses, and all that the extensions that a display tells have.
+TEST_F(EglWindowTest, EveryFunctionIsFound) {
+    const std::string extensions = std::string(" ") +
+                                   eglQueryString(EGL_NO_DISPLAY, EGL_EXTENSIONS) + " " +
+                                   eglQueryString(app->display, EGL_EXTENSIONS) + " ";
+    const struct {
+        const char* extension;  // null: EGL 1.5
+        std::vector<const char*> functions;
+    } kinds[] = {
+        {nullptr,
+         {"eglBindAPI",
+          "eglBindTexImage",
+          "eglChooseConfig",
+          "eglClientWaitSync",
+          "eglCopyBuffers",
+          "eglCreateContext",
+          "eglCreateImage",
+          "eglCreatePbufferFromClientBuffer",
+          "eglCreatePbufferSurface",
+          "eglCreatePixmapSurface",
+          "eglCreatePlatformPixmapSurface",
+          "eglCreatePlatformWindowSurface",
+          "eglCreateSync",
+          "eglCreateWindowSurface",
+          "eglDestroyContext",
+          "eglDestroyImage",
+          "eglDestroySurface",
+          "eglDestroySync",
+          "eglGetConfigAttrib",
+          "eglGetConfigs",
+          "eglGetCurrentContext",
+          "eglGetCurrentDisplay",
+          "eglGetCurrentSurface",
+          "eglGetDisplay",
+          "eglGetError",
+          "eglGetPlatformDisplay",
+          "eglGetProcAddress",
+          "eglGetSyncAttrib",
+          "eglInitialize",
+          "eglMakeCurrent",
+          "eglQueryAPI",
+          "eglQueryContext",
+          "eglQueryString",
+          "eglQuerySurface",
+          "eglReleaseTexImage",
+          "eglReleaseThread",
+          "eglSurfaceAttrib",
+          "eglSwapBuffers",
+          "eglSwapInterval",
+          "eglTerminate",
+          "eglWaitClient",
+          "eglWaitGL",
+          "eglWaitNative",
+          "eglWaitSync"}},
+        {"EGL_EXT_platform_base",
+         {"eglCreatePlatformPixmapSurfaceEXT", "eglCreatePlatformWindowSurfaceEXT",
+          "eglGetPlatformDisplayEXT"}},
+        {"EGL_KHR_swap_buffers_with_damage", {"eglSwapBuffersWithDamageKHR"}},
+        {"EGL_EXT_swap_buffers_with_damage", {"eglSwapBuffersWithDamageEXT"}},
+        {"EGL_KHR_partial_update", {"eglSetDamageRegionKHR"}},
+        {"EGL_NV_post_sub_buffer", {"eglPostSubBufferNV"}},
+        {"EGL_KHR_fence_sync",
+         {"eglClientWaitSyncKHR", "eglCreateSyncKHR", "eglDestroySyncKHR", "eglGetSyncAttribKHR"}},
+        {"EGL_KHR_wait_sync", {"eglWaitSyncKHR"}},
+        {"EGL_KHR_image_base", {"eglCreateImageKHR", "eglDestroyImageKHR"}},
+        {"EGL_ANDROID_native_fence_sync", {"eglDupNativeFenceFDANDROID"}},
+        {"EGL_MESA_image_dma_buf_export",
+         {"eglExportDMABUFImageMESA", "eglExportDMABUFImageQueryMESA"}},
+        {"EGL_EXT_device_query", {"eglQueryDeviceStringEXT", "eglQueryDisplayAttribEXT"}},
+        {"EGL_VDMABUF_host_window",
+         {"eglExportFrameVDMABUF", "eglNextHostEventVDMABUF", "eglResizeWindowVDMABUF",
+          "eglSwapBuffersWithFenceVDMABUF", "eglWindowTitleVDMABUF"}},
+    };
+    int told = 0;
+    for (const auto& [extension, functions] : kinds) {
+        if (extension && extensions.find(" " + std::string(extension) + " ") == std::string::npos) {
+            continue;
+        }
+        ++told;
+        for (const char* name : functions) EXPECT_TRUE(eglGetProcAddress(name)) << name;
+    }
+    EXPECT_GE(told, 8);
+    EXPECT_FALSE(eglGetProcAddress("eglNoSuchFunctionVDMABUF"));
 }
 
 TEST_F(EglWindowTest, AnErrorDoesNotStay) {

@@ -105,6 +105,19 @@ TEST_F(EglWindowTest, PostSubBufferShowsARectangle) {
     EXPECT_EQ(frame->message.damage[0].height, 4u);
     EXPECT_FALSE(post(app->display, surface, -1, 0, 1, 1));
     EXPECT_EQ(eglGetError(), EGL_BAD_PARAMETER);
+    // EGL_NV_post_sub_buffer: a window says what it was made with.
+    EXPECT_EQ(app->query(surface, EGL_POST_SUB_BUFFER_SUPPORTED_NV), EGL_FALSE);
+    KnownWindow other(x.display(), 10, 10);
+    for (const EGLint wanted : {EGL_TRUE, EGL_FALSE}) {
+        const EGLint attributes[] = {EGL_POST_SUB_BUFFER_SUPPORTED_NV, wanted, EGL_NONE};
+        const EGLSurface made = app->window(other.id(), attributes);
+        ASSERT_NE(made, EGL_NO_SURFACE) << std::hex << eglGetError();
+        EXPECT_EQ(app->query(made, EGL_POST_SUB_BUFFER_SUPPORTED_NV), wanted);
+        EXPECT_TRUE(eglDestroySurface(app->display, made));
+    }
+    const EGLint wrong[] = {EGL_POST_SUB_BUFFER_SUPPORTED_NV, 7, EGL_NONE};
+    EXPECT_FALSE(app->window(other.id(), wrong));
+    EXPECT_EQ(eglGetError(), EGL_BAD_PARAMETER);
 }
 
 TEST_F(EglWindowTest, BufferAgeSaysThatContentsStay) {
@@ -117,7 +130,32 @@ TEST_F(EglWindowTest, BufferAgeSaysThatContentsStay) {
     const auto region = function<PFNEGLSETDAMAGEREGIONKHRPROC>("eglSetDamageRegionKHR");
     ASSERT_TRUE(region);
     EGLint rect[] = {0, 0, 1, 1};
+    const auto refused = [&](EGLint error) {
+        EXPECT_FALSE(region(app->display, surface, rect, 1));
+        EXPECT_EQ(eglGetError(), error);
+    };
+    // EGL_KHR_partial_update: after the age has been read, once a frame, and what is around the
+    // region need not stay.
+    refused(EGL_BAD_ACCESS);
+    EXPECT_EQ(app->query(surface, EGL_BUFFER_AGE_KHR), 1);
+    EXPECT_FALSE(region(app->display, surface, rect, -1));
+    EXPECT_EQ(eglGetError(), EGL_BAD_PARAMETER);
+    EXPECT_FALSE(region(app->display, surface, nullptr, 1));
+    EXPECT_EQ(eglGetError(), EGL_BAD_PARAMETER);
     EXPECT_TRUE(region(app->display, surface, rect, 1));
+    refused(EGL_BAD_ACCESS);
+    ASSERT_TRUE(show(2));
+    refused(EGL_BAD_ACCESS);
+    EXPECT_EQ(app->query(surface, EGL_BUFFER_AGE_KHR), 1);
+    EXPECT_TRUE(region(app->display, surface, nullptr, 0));
+    ASSERT_TRUE(show(3));
+    EXPECT_EQ(app->query(surface, EGL_BUFFER_AGE_KHR), 1);
+    ASSERT_TRUE(eglSurfaceAttrib(app->display, surface, EGL_SWAP_BEHAVIOR, EGL_BUFFER_PRESERVED));
+    refused(EGL_BAD_MATCH);
+    ASSERT_TRUE(eglSurfaceAttrib(app->display, surface, EGL_SWAP_BEHAVIOR, EGL_BUFFER_DESTROYED));
+    EXPECT_TRUE(region(app->display, surface, rect, 1));
+    ASSERT_TRUE(app->not_current());
+    refused(EGL_BAD_MATCH);
 }
 
 TEST_F(EglWindowTest, IntervalsPaceTheApp) {

@@ -5,10 +5,7 @@
 # Usage: scripts/performance-doc.sh RESULTS.json
 set -euo pipefail
 jq -r '
-  . as $all
-  | def round2: . * 100 | round / 100;
-  def by_udmabuf(kind): $all.guest_registration[kind].median_us - $all.host_part.here["host-pointer"][kind].median_us
-    + $all.host_part.uml.udmabuf[kind].median_us;
+  def round2: . * 100 | round / 100;
   def us: . / 1000 | round2 | tostring + " µs";
 "# Performance
 
@@ -30,7 +27,7 @@ Machine: \(.machine.cpu), \(.machine.cores) cores, Linux \(.machine.kernel). Vul
 | the same from memory in which no more than 64 KiB hang together (\(.guest_registration.fragmented.runs) runs), over the above | **\(.guest_registration.ratio | round2)** (\(.guest_registration.fragmented.median_us | round2) µs, ALLOC \(.guest_registration.fragmented.alloc_median_us | round2) µs) | at most 1.5 |
 | the host'\''s part of it (export, import), by host pointer: 64 KiB pieces and 2 MiB pieces | \(.host_part.here["host-pointer"].fragmented.median_us | round2) µs and \(.host_part.here["host-pointer"].contiguous.median_us | round2) µs | |
 | the host'\''s part by udmabuf | \(.host_part.uml.udmabuf.fragmented.median_us | round2) µs and \(.host_part.uml.udmabuf.contiguous.median_us | round2) µs | |
-| so a registration by udmabuf (computed: the guest'\''s part of the one, the host'\''s of the other), 64 KiB pieces over 2 MiB pieces | **\(by_udmabuf("fragmented") / by_udmabuf("contiguous") | round2)** (\(by_udmabuf("fragmented") | round2) µs and \(by_udmabuf("contiguous") | round2) µs) | at most 1.5, 3000 µs |
+| a registration as above, by \(.guest_udmabuf.path), in a QEMU guest of a guest: \(.guest_udmabuf.fragmented.runs) runs over \(.guest_udmabuf.contiguous.runs) runs | **\(.guest_udmabuf.ratio | round2)** (\(.guest_udmabuf.fragmented.median_us | round2) µs and \(.guest_udmabuf.contiguous.median_us | round2) µs, emulated) | at most 1.5 |
 
 How they are measured:
 
@@ -66,6 +63,9 @@ How they are measured:
   User Mode Linux, whose mappings are the host'\''s.
 - By host pointer, each run is a mapping of its own in the consumer, at 1.5 µs: no way was found to get the
   pieces of a file next to each other with fewer calls. A udmabuf is one descriptor, however many runs it has.
+- By udmabuf, in one piece: this machine'\''s kernel has no udmabuf, so a User Mode Linux guest that has it plays the host, with
+  vdmabufd, vdmabuf-viewer and Mesa 25, and runs a QEMU guest (TCG) with Debian'\''s kernel and the driver. Everything there is several
+  times slower than on a machine, guest and host alike: the ratio is what counts.
 - The host'\''s part by udmabuf: User Mode Linux with Mesa 25, as this machine'\''s kernel has no udmabuf; system calls
   are several times slower there."
 ' "$1"

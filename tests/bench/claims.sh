@@ -101,6 +101,8 @@ registration=$("$RELEASE/tests/bench/registration_bench" --producer "$RUN_DIR/vd
   --consumer "$RUN_DIR/vdmabuf/consumer.sock" --rounds $((ROUNDS * 10)))
 say "registration of a 4K buffer in a guest, from whole and from fragmented memory"
 guest_registration=$("$REPO/tests/bench/guest_registration.sh" "$RELEASE" "$OUT/guest-registration" $((ROUNDS * 10)))
+say "the same by udmabuf, in a guest of a guest"
+guest_udmabuf=$("$REPO/tests/bench/registration_by_udmabuf.sh" "$RELEASE" "$OUT/guest-udmabuf" $((ROUNDS * 4 + 1)))
 say "the host's part of it, by host pointer here and by udmabuf in a guest that has it"
 host_part=$("$RELEASE/tests/bench/import_bench" --rounds $((ROUNDS * 10)))
 "$REPO/tests/guest/program_test.sh" --vmm uml --mesa 25 --out "$OUT/import" -- \
@@ -110,7 +112,7 @@ host_part_uml=$(cat "$OUT/import/guest-output.log")
 
 jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATIVE[@]}")" \
   --argjson layer "$(list "${LAYER[@]}")" --argjson present "$present" --argjson calls "$calls" --argjson threads "$threads" --argjson registration "$registration" \
-  --argjson guest_registration "$guest_registration" --argjson host_part "$host_part" --argjson host_part_uml "$host_part_uml" \
+  --argjson guest_registration "$guest_registration" --argjson guest_udmabuf "$guest_udmabuf" --argjson host_part "$host_part" --argjson host_part_uml "$host_part_uml" \
   --argjson egl "$egl" --argjson egl_guest "$egl_guest" --argjson viewer "$viewer" \
   --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --arg cores "$(nproc)" \
   --arg kernel "$(uname -r)" --arg driver "$(vulkaninfo --summary 2>/dev/null | sed -n 's/.*driverInfo *= //p' | head -n 1)" '
@@ -133,6 +135,6 @@ jq -n --argjson ratios "$(list "${RATIOS[@]}")" --argjson native "$(list "${NATI
       throughput_ratio: (map(.throughput_ratio) | sort | .[length / 2 | floor]),
       thread_time_ratio: (map(.thread_time_ratio) | sort | .[length / 2 | floor])}),
     viewer: $viewer,
-    registration: $registration, guest_registration: $guest_registration,
+    registration: $registration, guest_registration: $guest_registration, guest_udmabuf: $guest_udmabuf,
     host_part: {here: $host_part, uml: $host_part_uml}
   }' >"$OUT/claims.json"

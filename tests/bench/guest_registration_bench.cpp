@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// guest_registration_bench [--rounds N]: inside a guest, the time from asking the driver for memory
-// for 3840x2160 pixels until a consumer on the host has imported it and answered the first frame in
-// it: ALLOC (zeroed pages), SHARE, announcement, broker, import, and the way back. Turn and turn
-// about from memory in which 2 MiB hang together, and from memory of which no more than 64 KiB do.
-// One JSON object on standard output. The host runs a consumer that answers at once: vdmabuf-viewer
+// guest_registration_bench [--rounds N] [--reserve-mib N]: inside a guest, the time from asking the
+// driver for memory for 3840x2160 pixels until a consumer on the host has imported it and answered
+// the first frame in it: ALLOC (zeroed pages), SHARE, announcement, broker, import, and the way
+// back. Turn and turn about from memory in which 2 MiB hang together, and from memory of which no
+// more than 64 KiB do. One JSON object on standard output. The host runs a consumer that answers at
+// once: vdmabuf-viewer
 // --headless --refresh 0.
 #include <fcntl.h>
 #include <linux/virtio_vdmabuf.h>
@@ -134,7 +135,7 @@ std::uint64_t free_bytes() {
 // no piece larger than those.
 class FreeMemory {
   public:
-    explicit FreeMemory(const RawChannel& channel) : channel_(channel) {
+    FreeMemory(const RawChannel& channel, std::uint64_t reserve) : channel_(channel) {
         const rlimit limit{1 << 20, 1 << 20};
         if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
             fail("cannot raise RLIMIT_NOFILE; run as root");
@@ -148,7 +149,7 @@ class FreeMemory {
         for (std::uint64_t i = 0; i < 4 * kSmall; ++i) {
             small.push_back(take(kSmallOrder));
         }
-        while (free_bytes() > kReserve) held_.push_back(take(kLargeOrder));
+        while (free_bytes() > reserve) held_.push_back(take(kLargeOrder));
         for (std::size_t i = 0; i < small.size(); i += 2) held_.push_back(std::move(small[i]));
         small.clear();
         fragmented();
@@ -179,7 +180,6 @@ class FreeMemory {
     static constexpr unsigned kSmallOrder = 4;  // 64 KiB
     static constexpr std::uint64_t kLarge = kBytes / (kPage << kLargeOrder) + 1;
     static constexpr std::uint64_t kSmall = kBytes / (kPage << kSmallOrder) + 1;
-    static constexpr std::uint64_t kReserve = std::uint64_t{32} << 20;  // nobody shall run out
 
     UniqueFd take(unsigned order) const {
         UniqueFd piece = channel_.alloc(kPage << order);
@@ -305,15 +305,19 @@ void print(const char* name, const Times& times) {
 
 int main(int argc, char** argv) {
     unsigned long rounds = 50;
-    if (argc == 3 && std::string(argv[1]) == "--rounds")
-        rounds = std::strtoul(argv[2], nullptr, 10);
+    std::uint64_t reserve_mib = 32;  // nobody shall run out
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const unsigned long value = std::strtoul(argv[i + 1], nullptr, 10);
+        if (std::string(argv[i]) == "--rounds") rounds = value;
+        if (std::string(argv[i]) == "--reserve-mib") reserve_mib = value;
+    }
     const auto endpoint = need(producer::find_endpoint());
     if (endpoint.kind != producer::Endpoint::Kind::device || rounds == 0) {
         fail("runs in a guest, with /dev/vdmabuf0");
     }
     const auto connection = need(producer::Connection::open(endpoint, "registration"));
     const RawChannel channel(endpoint.path);
-    FreeMemory memory(channel);
+    FreeMemory memory(channel, reserve_mib << 20);
     Registration registration(*connection, channel);
     Times scattered;
     Times whole;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # registration_by_udmabuf.sh BUILD-DIR OUT-DIR [ROUNDS]: guest_registration.sh in one piece where this machine has no
 # /dev/udmabuf: a User Mode Linux guest that has it plays the host, with Mesa 25, and runs a guest of QEMU. Its JSON
-# on standard output. Emulated, and on one processor: ratios, no times.
+# on standard output. Emulated, and on one processor: the ratio counts, not the times.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"

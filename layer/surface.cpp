@@ -44,6 +44,7 @@ producer::Stream* Surface::stream(VkExtent2D extent) {
 void Surface::add(Swapchain* swapchain) {
     const std::lock_guard lock(swapchain_mutex_);
     swapchains_.push_back(swapchain);
+    if (refresh_ns_ != 0) swapchain->set_refresh(refresh_ns_);
 }
 
 void Surface::remove(Swapchain* swapchain) noexcept {
@@ -59,6 +60,13 @@ void Surface::wake_swapchains() noexcept {
 void Surface::on_presented(const stream::Presented& message) {
     const std::lock_guard lock(swapchain_mutex_);
     for (Swapchain* swapchain : swapchains_) swapchain->on_presented(message);
+}
+
+void Surface::on_configure(const stream::Configure& message) {
+    if (message.refresh_ns == 0) return;  // no wish, or the consumer has left
+    const std::lock_guard lock(swapchain_mutex_);
+    refresh_ns_ = message.refresh_ns;
+    for (Swapchain* swapchain : swapchains_) swapchain->set_refresh(refresh_ns_);
 }
 
 void Surface::update_title() {

@@ -54,7 +54,7 @@ class Surface : public producer::StreamListener {
 
     void on_release(std::uint32_t, std::uint64_t) override {}
     void on_presented(const stream::Presented& message) override;
-    void on_configure(const stream::Configure&) override {}
+    void on_configure(const stream::Configure& message) override;
     void on_close() override {}
     void on_lost() override {}
 
@@ -73,6 +73,7 @@ class Surface : public producer::StreamListener {
     std::unique_ptr<producer::Stream> stream_;
     std::mutex swapchain_mutex_;
     std::vector<Swapchain*> swapchains_;
+    std::uint64_t refresh_ns_ = 0;  // of the consumer's display; 0: not known
 };
 
 // What the app's program is called.

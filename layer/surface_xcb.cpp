@@ -61,6 +61,7 @@ std::string X11Surface::title() {
 
 // The window's new size makes the app's swapchain suboptimal, as on any desktop.
 void X11Surface::on_configure(const stream::Configure& message) {
+    Surface::on_configure(message);
     if (!watched_ || message.width == 0 || message.height == 0) return;
     watched_->ask_to_resize({message.width, message.height});
 }

@@ -181,6 +181,10 @@ void Swapchain::on_release(std::uint32_t slot, std::uint64_t serial) {
     if (!shares_image_ && slot < index_of_slot_.size()) free_image(index_of_slot_[slot]);
 }
 
+void Swapchain::set_refresh(std::uint64_t ns) noexcept {
+    if (timings_) timings_->set_refresh(ns);
+}
+
 void Swapchain::on_presented(const stream::Presented& message) {
     log_->shown(message.serial);
     if (!timings_) return;

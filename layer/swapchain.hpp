@@ -84,6 +84,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     // Of VK_SWAPCHAIN_CREATE_PRESENT_TIMING_BIT_EXT; else null.
     TimingQueue* timings() { return timings_ ? &*timings_ : nullptr; }
     void set_hdr(const stream::HdrMetadata& metadata);
+    void set_refresh(std::uint64_t ns) noexcept;  // of the display that shows it
 
     void set_private_data(std::uint64_t slot, std::uint64_t data);
     std::uint64_t private_data(std::uint64_t slot);

@@ -86,10 +86,7 @@ void TimingQueue::gpu_done_of(std::uint64_t serial, std::uint64_t time_ns) noexc
 void TimingQueue::reported(std::uint64_t serial, std::uint64_t shown_ns,
                            std::uint64_t refresh_ns) noexcept {
     const std::lock_guard lock(mutex_);
-    if (refresh_ns != 0 && refresh_ns != refresh_ns_) {
-        refresh_ns_ = refresh_ns;
-        ++refresh_counter_;
-    }
+    note_refresh(refresh_ns);
     shown_ns_ = std::max(shown_ns_, shown_ns);
     if (serial > last_serial_) {
         if (early_.count() == early_.size()) (void)early_.pop();
@@ -115,6 +112,17 @@ bool TimingQueue::last_shown(std::uint64_t timeout_ns, std::uint64_t& shown_ns) 
     if (!last_settled_ && now_ns() < last_give_up_ns_) return false;
     shown_ns = shown_ns_;
     return true;
+}
+
+void TimingQueue::set_refresh(std::uint64_t ns) noexcept {
+    const std::lock_guard lock(mutex_);
+    note_refresh(ns);
+}
+
+void TimingQueue::note_refresh(std::uint64_t ns) noexcept {
+    if (ns == 0 || ns == refresh_ns_) return;
+    refresh_ns_ = ns;
+    ++refresh_counter_;
 }
 
 std::uint64_t TimingQueue::refresh_ns(std::uint64_t* counter) const noexcept {

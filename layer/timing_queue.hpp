@@ -101,6 +101,7 @@ class TimingQueue {
         return more;
     }
 
+    void set_refresh(std::uint64_t ns) noexcept;
     // 0: not known yet. The counter grows with each change.
     std::uint64_t refresh_ns(std::uint64_t* counter = nullptr) const noexcept;
 
@@ -126,6 +127,7 @@ class TimingQueue {
     static void settle(Entry& entry, std::uint64_t shown_ns) noexcept;
     static void complete(Entry& entry) noexcept;
     void give_up_old() noexcept;
+    void note_refresh(std::uint64_t ns) noexcept;
     template <typename Visit>
     void for_each_available(const Wanted& wanted, Visit&& visit) {
         give_up_old();

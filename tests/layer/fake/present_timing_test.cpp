@@ -457,8 +457,18 @@ TEST_F(PresentTiming, TheRefreshIsTheHosts) {
     std::uint64_t before = 0;
     EXPECT_EQ(get(app.device, swap.handle, &properties, &before), VK_NOT_READY);
     EXPECT_EQ(properties.refreshDuration, 0u);
-    host().set_refresh(8'333'333);
+    // With what it says of its window, before any frame.
+    host().set_refresh(16'666'667);
+    ASSERT_TRUE(host().wait_streams(1));
+    host().resize_streams(kWidth, kHeight);
     const auto start = Clock::now();
+    while (get(app.device, swap.handle, &properties, &before) == VK_NOT_READY &&
+           seconds_since(start) < 5) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(properties.refreshDuration, 16'666'667u);
+    // And with each frame.
+    host().set_refresh(8'333'333);
     std::uint64_t counter = before;
     for (std::uint32_t id = 1; counter == before && seconds_since(start) < 5; ++id) {
         ASSERT_EQ(swap.show(id), VK_SUCCESS);

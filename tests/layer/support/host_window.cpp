@@ -105,7 +105,7 @@ std::vector<std::uint64_t> HostWindow::streams() {
 void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height, bool occluded) {
     loop_->post([this, width, height, occluded, streams = streams()] {
         for (const std::uint64_t stream : streams) {
-            client_->configure(stream, width, height, 0, occluded);
+            client_->configure(stream, width, height, refresh_ns_.load(), occluded);
         }
     });
 }

@@ -57,7 +57,18 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
            "Follow one program, of a VM or (/APP) of this machine: one window, the next one of its "
            "when that closes")
         ->type_name("[VM/]APP");
-    app.add_flag("--headless", settings.headless, "Needs no display: takes frames, shows none");
+    auto* headless =
+        app.add_flag("--headless", settings.headless, "Needs no display: takes frames, shows none");
+    app.add_option_function<std::string>(
+           "--kms",
+           [&settings](const std::string& text) {
+               settings.kms = text == "auto" ? "" : text;
+               settings.single = true;
+           },
+           "Full screen without a display server, on this connector (HDMI-A-1 ...; auto: the first "
+           "that has a screen); one stream at a time, no input")
+        ->excludes(headless)
+        ->type_name("CONNECTOR");
     app.add_option("--refresh", settings.refresh_hz,
                    "Frames a second that count as shown; 0: at once [the display's, else 60]")
         ->check(vdmabuf::tools::number_in(0, 10000))
@@ -137,6 +148,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         "  vdmabuf-viewer --app vkcube --record cube.mkv    window and recording\n"
         "  vdmabuf-viewer --headless --record exact.mkv --codec ffv1\n"
         "  vdmabuf-viewer --headless --pipewire             for other programs only\n"
+        "  vdmabuf-viewer --single games/vkcube --kms auto  on a screen, without a display server\n"
         "Status: 0 done, 1 error, 2 wrong usage, 3 no frame in time, 4 the picture is blank.");
 }
 

@@ -24,6 +24,7 @@ struct Settings {
     bool single = false;            // one of them at a time; the newest of the others comes next
 
     bool headless = false;
+    std::optional<std::string> kms;    // connector; empty: the first that has a screen
     std::optional<double> refresh_hz;  // 0: at once; nothing: the display's, 60 without one
     std::uint64_t frames = 0;          // end after this many of one stream; 0: never
     bool once = false;                 // end with the last stream

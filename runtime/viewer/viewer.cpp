@@ -13,6 +13,7 @@
 #include "runtime/common/seqpacket.hpp"
 #include "runtime/keeper/spawn.hpp"
 #include "runtime/viewer/headless_output.hpp"
+#include "runtime/viewer/kms/kms_output.hpp"
 #include "runtime/viewer/report.hpp"
 #include "runtime/viewer/session.hpp"
 #include "runtime/viewer/signals.hpp"
@@ -98,6 +99,20 @@ Exit run_headless(const Settings& settings, EventLoop& loop, Signals& signals,
     return count_messages(**instance, status);
 }
 
+Exit run_kms(const Settings& settings, EventLoop& loop, Signals& signals,
+             const std::string& socket_path) {
+    auto screen = Screen::open(*settings.kms);
+    if (!screen) return complain(screen.error());
+    auto instance = gpu::Instance::create({});
+    if (!instance) return complain(instance.error());
+    auto device = gpu::Device::create(*instance, settings.gpu);
+    if (!device) return complain(device.error());
+    KmsOutputs outputs(loop, **screen, *device, settings);
+    const Exit status = run_session(settings, loop, signals, socket_path, std::move(*device),
+                                    outputs, [&loop](Session&) { loop.run(); });
+    return count_messages(**instance, status);
+}
+
 Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
                  const std::string& socket_path) {
     auto windows = WindowSystem::create();
@@ -163,6 +178,7 @@ Exit run(const Settings& settings) {
     Signals signals;
     if (auto caught = signals.catch_them(); !caught) return complain(caught.error());
     if (settings.headless) return run_headless(settings, **loop, signals, socket_path);
+    if (settings.kms) return run_kms(settings, **loop, signals, socket_path);
     return run_windows(settings, **loop, signals, socket_path);
 }
 

@@ -8,6 +8,7 @@
 
 #include "egl/errors.hpp"
 #include "egl/real_vendor.hpp"
+#include "egl/shown_pbuffers.hpp"
 #include "egl/surface.hpp"
 #include "egl/vendor_display.hpp"
 #include "runtime/common/handle_table.hpp"
@@ -76,10 +77,32 @@ EGLDisplay make_display(EGLenum platform, void* native) {
     return display.release()->handle();
 }
 
-// A display of the vendor's own, which may be behind one of ours.
+// A display of the vendor's own without a window system, which may be behind one of ours.
 EGLDisplay given(EGLDisplay handle) {
     if (Display* ours = Display::find(handle)) ours->one_more_name();
+    if (handle != EGL_NO_DISPLAY) may_show_pbuffers(handle);
     return handle;
+}
+
+EGLDisplay made_or_given(EGLenum platform, void* native, const EGLAttrib* attributes) {
+    switch (platform) {
+        case EGL_PLATFORM_X11_KHR:
+        case EGL_PLATFORM_XCB_EXT:
+        case EGL_PLATFORM_WAYLAND_KHR:
+        case EGL_NONE:
+            return make_display(platform, native);
+        case EGL_PLATFORM_HOST_VDMABUF:
+            if (native) return no_display(EGL_BAD_PARAMETER);
+            if (attributes && *attributes != EGL_NONE) return no_display(EGL_BAD_ATTRIBUTE);
+            return make_display(platform, native);
+        case EGL_PLATFORM_SURFACELESS_MESA:
+        case EGL_PLATFORM_DEVICE_EXT:
+            // May be the same display as one of ours, which libglvnd gives to the vendor that
+            // it got it from first: that must be this one.
+            return given(real().imports.getPlatformDisplay(platform, native, attributes));
+        default:
+            return EGL_NO_DISPLAY;
+    }
 }
 
 }  // namespace
@@ -105,24 +128,12 @@ std::shared_ptr<producer::Connection> connection() {
 
 EGLDisplay get_platform_display(EGLenum platform, void* native, const EGLAttrib* attributes) {
     return guarded([&]() -> EGLDisplay {
-        switch (platform) {
-            case EGL_PLATFORM_X11_KHR:
-            case EGL_PLATFORM_XCB_EXT:
-            case EGL_PLATFORM_WAYLAND_KHR:
-            case EGL_NONE:
-                return make_display(platform, native);
-            case EGL_PLATFORM_HOST_VDMABUF:
-                if (native) return no_display(EGL_BAD_PARAMETER);
-                if (attributes && *attributes != EGL_NONE) return no_display(EGL_BAD_ATTRIBUTE);
-                return make_display(platform, native);
-            case EGL_PLATFORM_SURFACELESS_MESA:
-            case EGL_PLATFORM_DEVICE_EXT:
-                // May be the same display as one of ours, which libglvnd gives to the vendor that
-                // it got it from first: that must be this one.
-                return given(real().imports.getPlatformDisplay(platform, native, attributes));
-            default:
-                return EGL_NO_DISPLAY;
+        EGLDisplay found = made_or_given(platform, native, attributes);
+        if (found != EGL_NO_DISPLAY || real().listed || platform == EGL_PLATFORM_HOST_VDMABUF) {
+            return found;
         }
+        // libglvnd knows no other vendor that it could ask next.
+        return real().imports.getPlatformDisplay(platform, native, attributes);
     });
 }
 

@@ -34,10 +34,13 @@ Kept& kept() {
     return all;
 }
 constinit HandleTable<WindowSurface> g_shown;
+// By the handle; the value means nothing.
+constinit HandleTable<const char> g_displays;
+constexpr char kKnown = 0;
 // Once something has failed: not tried again with each frame.
 constinit std::atomic<bool> g_given_up{false};
 
-std::uint64_t key_of(EGLSurface handle) noexcept {
+std::uint64_t key_of(const void* handle) noexcept {
     return reinterpret_cast<std::uintptr_t>(handle);
 }
 
@@ -86,14 +89,19 @@ WindowSurface* show(EGLDisplay display, EGLSurface surface) {
 
 }  // namespace
 
+void may_show_pbuffers(EGLDisplay display) {
+    const std::lock_guard lock(kept().mutex);
+    if (!g_displays.find(key_of(display))) g_displays.insert(key_of(display), &kKnown);
+}
+
 WindowSurface* find_shown_pbuffer(EGLSurface handle) noexcept {
     return g_shown.find(key_of(handle));
 }
 
 WindowSurface* show_pbuffer(EGLDisplay display, EGLSurface surface) noexcept {
     if (g_given_up.load(std::memory_order_relaxed)) return nullptr;
-    // Displays that come to this library and are none of its own have no window system.
-    if (Display::find(display) || !draws_into(display, surface)) return nullptr;
+    if (!g_displays.find(key_of(display)) || Display::find(display)) return nullptr;
+    if (!draws_into(display, surface)) return nullptr;
     try {
         if (WindowSurface* shown = show(display, surface)) return shown;
     } catch (...) {  // no memory

@@ -12,6 +12,9 @@ namespace vdmabuf::egl {
 
 class WindowSurface;
 
+// A display of this kind, of the vendor. Throws std::bad_alloc.
+void may_show_pbuffers(EGLDisplay display);
+
 // Null when it is none that is shown.
 WindowSurface* find_shown_pbuffer(EGLSurface handle) noexcept;
 

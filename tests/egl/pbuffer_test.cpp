@@ -115,6 +115,18 @@ TEST_F(EglWindowTest, PbuffersOfDisplaysWithWindowsAreNotShown) {
     EXPECT_TRUE(host().wait_streams(1));
 }
 
+// Alone, with no host and no other vendor to be asked next: the real one serves.
+TEST_F(EglVendorTest, WithoutAHostTheVendorServesX11ThoughItIsNotListed) {
+    be_the_only_vendor();
+    broker.kill();
+    KnownWindow window(x.display(), kEglWidth, kEglHeight);
+    const GlApp app(EGL_PLATFORM_XCB_EXT, window.connection());
+    const EGLSurface surface = app.window(window.id());
+    ASSERT_NE(surface, EGL_NO_SURFACE);
+    ASSERT_TRUE(app.current(surface));
+    EXPECT_TRUE(app.show(surface, 1));
+}
+
 // Without a host nothing differs.
 TEST_F(EglBrokerTest, WithoutAHostSwappingAPbufferDoesNothing) {
     be_the_only_vendor();

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <utility>
@@ -23,6 +24,11 @@ std::uint64_t random_number() {
     // Up to 256 bytes never come in part once the pool is ready (getrandom(2)).
     [[maybe_unused]] const ssize_t got = ::getrandom(&value, sizeof value, 0);
     return value;
+}
+
+bool is_socket(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 void set_nonblocking(int fd) {
@@ -156,7 +162,10 @@ Status VirtioDevice::start(Queue& queue, Kind kind, const RingState& state) {
     if (!ring) return ring.error();
     const int fd = state.kick->get();
     set_nonblocking(fd);
-    if (state.call) set_nonblocking(state.call->get());
+    if (state.call) {
+        set_nonblocking(state.call->get());
+        queue.call_is_socket = is_socket(state.call->get());
+    }
     auto added = loop_.add(fd, EPOLLIN, [this, kind, fd](std::uint32_t) { kicked(kind, fd); });
     if (!added) return Error{added.error().code, "the kick descriptor of a queue is not pollable"};
     queue.state = state;
@@ -443,13 +452,12 @@ void VirtioDevice::deliver_events() {
 
 void VirtioDevice::interrupt(Queue& queue) {
     if (!queue.ring || !queue.state.call || !queue.ring->interrupt_wanted()) return;
-    // An eventfd, or with User Mode Linux a socket, whose reader wants exactly 8 bytes. When it is
-    // full, an interrupt is on its way already.
+    // Its reader wants exactly 8 bytes. When it is full, an interrupt is on its way already.
     const std::uint64_t one = 1;
     const int fd = queue.state.call->get();
-    if (::send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ENOTSOCK) {
-        [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
-    }
+    [[maybe_unused]] const ssize_t told =
+        queue.call_is_socket ? ::send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL)
+                             : ::write(fd, &one, sizeof one);
 }
 
 }  // namespace vdmabuf::device

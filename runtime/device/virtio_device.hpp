@@ -58,6 +58,7 @@ class VirtioDevice {
     struct Queue {
         std::optional<Vring> ring;
         RingState state;
+        bool call_is_socket = false;  // User Mode Linux's; else an eventfd
     };
     enum class Kind { command, event };
 

@@ -292,8 +292,10 @@ void Connection::Core::run() {
         // A lost connection is readable for ever: not watched until there is a new one.
         const bool deaf = phase == Phase::offline || phase == Phase::refused;
         ::poll(wait.data(), deaf ? 1 : 2, timeout);
-        std::uint64_t count = 0;
-        [[maybe_unused]] const ssize_t got = ::read(wake.get(), &count, sizeof count);
+        if (wait[0].revents) {
+            std::uint64_t count = 0;
+            [[maybe_unused]] const ssize_t got = ::read(wake.get(), &count, sizeof count);
+        }
         if (stopping) return;
         if (!deaf && wait[1].revents) read_all();
 

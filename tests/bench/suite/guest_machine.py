@@ -113,6 +113,10 @@ class Guest:
                     self.tell(f"kill {pids} 2>/dev/null; for i in $(seq 50); do kill -0 {pids} 2>/dev/null || break; "
                               f"sleep 0.1; done; kill -9 {pids} 2>/dev/null; wait {pids} 2>/dev/null; true")
 
+    def interrupts(self):
+        """Of its virtio devices, up to now."""
+        return int(self.tell("awk '/virtio/ { for (i = 2; $i ~ /^[0-9]+$/; ++i) n += $i } END { print n + 0 }' /proc/interrupts"))
+
     def ask_clock(self):
         """How far the host's clock is ahead of the guest's, and how wrong that may be: microseconds."""
         answer = json.loads(self.tell(f"{FLIP}/ask_clock {HOST}:{self.clock.getsockname()[1]}"))

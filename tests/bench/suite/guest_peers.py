@@ -89,12 +89,13 @@ def run(guest, way, size, seconds, rate):
         consumer, command, environment, between = way.start(guest, room, size, seconds)
         guest.start(*command, "--size", size, "--seconds", 100, "--rate", rate, "--copy", int(way.copies),
                     "--ahead", ahead, environment=environment)
-        used, passed = room.watch(consumer, {"QEMU, with the app": guest.machine, **between})
+        used, passed, interrupts = room.watch(consumer, {"QEMU, with the app": guest.machine, **between}, guest.interrupts)
         seen = room.result(consumer)
         if not seen["frames"]:
             raise RuntimeError(f"nothing was seen\n{room.logs()}\n{guest.output()}")
         later, _ = guest.ask_clock()
-        return {**peers.figures(seen, None, used, passed), "clock_wrong_us": max(wrong, abs(later - ahead))}
+        return {**peers.figures(seen, None, used, passed), "interrupts": interrupts / passed / seen["fps"],
+                "clock_wrong_us": max(wrong, abs(later - ahead))}
 
 
 def measure_guest(guest, ways, sizes, rounds, quick):

@@ -146,7 +146,7 @@ def run(peer, size, seconds, rate=0):
         producer = room.measure(*command, "--size", size, "--seconds", seconds + (20 if consumer else 1.5), "--rate", rate,
                                 "--copy", int(peer.copies), environment=environment)
         if consumer:
-            used, passed = room.watch(consumer, between)
+            used, passed, _ = room.watch(consumer, between)
             producer.terminate()
             seen = room.result(consumer)
             if not seen["frames"]:

@@ -80,4 +80,11 @@ def measure(rounds, quick):
             f"{p['n']}: " + (f"{p['broker_cpu_us_per_frame']['median']:.1f} us a frame"
                              if "broker_cpu_us_per_frame" in p else
                              f"{p['broker_cpu_us_per_second']['median']:.1f} us a second") for p in results[name]))
+    # Turn and turn about, as a difference that can be measured would be small.
+    ratios = []
+    for _ in range(2 if quick else 4):
+        none, many = (run(seconds, size="256x256", idle=n)["broker_cpu_us_per_frame"] for n in (0, 64))
+        ratios.append(many / none)
+    results["idle_ratio"] = merged(ratios)
+    say("scale, 64 idle streams beside one over none: " + ", ".join(f"{ratio:.2f}" for ratio in ratios))
     return results

@@ -4,6 +4,7 @@
 #include <linux/virtio_vdmabuf.h>
 
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/stream_messages.hpp"
@@ -585,6 +586,21 @@ std::vector<Layout> all_layouts() {
     FIELD(input::CursorToConsumer, stream);
     FIELD(input::CursorToConsumer, flags);
     FIELD(input::CursorToConsumer, reserved);
+    MESSAGE("Shapes of cursors", "CURSOR_SHAPE of a producer", cursor::PartOfProducer);
+    FIELD(cursor::PartOfProducer, header);
+    FIELD(cursor::PartOfProducer, stream);
+    FIELD(cursor::PartOfProducer, first);
+    FIELD(cursor::PartOfProducer, shape);
+    FIELD(cursor::PartOfProducer, count);
+    FIELD(cursor::PartOfProducer, reserved);
+    FIELD(cursor::PartOfProducer, pixels);
+    MESSAGE("Shapes of cursors", "CURSOR_SHAPE to a consumer", cursor::PartToConsumer);
+    FIELD(cursor::PartToConsumer, header);
+    FIELD(cursor::PartToConsumer, stream);
+    FIELD(cursor::PartToConsumer, first);
+    FIELD(cursor::PartToConsumer, count);
+    FIELD(cursor::PartToConsumer, shape);
+    FIELD(cursor::PartToConsumer, pixels);
     return layouts;
 }
 

@@ -82,6 +82,7 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
     EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
     EXPECT_EQ(used["Input, producer's side"].size(), 3u);
     EXPECT_EQ(used["Input, consumer's side"].size(), 2u);
+    EXPECT_EQ(used["Shapes of cursors"].size(), 2u);
 }
 
 TEST(LayoutsTest, DeviceAndStreamsAgreeOnTheirLimits) {

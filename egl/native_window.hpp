@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/window/extent.hpp"
 
@@ -15,9 +16,9 @@ namespace vdmabuf::egl {
 class NativeWindow {
   public:
     struct Events {
-        std::function<void()> title;                   // may have changed; from another thread
-        std::function<void()> resized;                 // by the app, on its thread
-        std::function<void(bool hidden)> cursor = {};  // from another thread
+        std::function<void()> title;    // may have changed; from another thread
+        std::function<void()> resized;  // by the app, on its thread
+        std::function<void(const cursor::Image&)> cursor = {};  // from another thread
     };
     virtual ~NativeWindow() = default;
     virtual void watch(Events events) = 0;

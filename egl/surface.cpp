@@ -47,7 +47,7 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
                              if (!title.empty()) self.set_title(title);
                          },
                          [&self] { self.follow_window(is_current(self)); },
-                         [&self](bool hidden) { self.set_cursor(hidden); }});
+                         [&self](const cursor::Image& image) { self.set_cursor(image); }});
     const window::Extent extent = self.window_->extent();
     producer::StreamInfo info;
     info.app_id = app_id.empty() ? program_invocation_short_name : app_id;
@@ -238,9 +238,9 @@ void WindowSurface::pace(producer::FrameInfo& frame) {
     frame.target_ns = target_ns_;
 }
 
-void WindowSurface::set_cursor(bool hidden) {
+void WindowSurface::set_cursor(const cursor::Image& image) {
     const std::lock_guard lock(stream_mutex_);
-    if (stream_) stream_->set_cursor(hidden);
+    if (stream_) stream_->set_cursor(image);
 }
 
 void WindowSurface::set_title(const std::string& title) {

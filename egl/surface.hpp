@@ -69,7 +69,7 @@ class WindowSurface final : public producer::StreamListener,
     // EGL_VDMABUF_host_window; any thread, but for last_frame(): as swap().
     HostEvents& host() noexcept { return host_; }
     void set_title(const std::string& title);
-    void set_cursor(bool hidden);
+    void set_cursor(const cursor::Image& image);
     // False: the size is not the app's to say.
     bool set_extent(window::Extent extent) noexcept;
     EGLint last_frame(EGLHostFrameVDMABUF& out);

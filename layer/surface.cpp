@@ -75,9 +75,9 @@ void Surface::update_title() {
     if (stream_ && !name.empty()) stream_->set_title(name);
 }
 
-void Surface::set_cursor(bool hidden) {
+void Surface::set_cursor(const cursor::Image& image) {
     const std::lock_guard lock(stream_mutex_);
-    if (stream_) stream_->set_cursor(hidden);
+    if (stream_) stream_->set_cursor(image);
 }
 
 void Surface::end_stream() noexcept {

@@ -62,7 +62,7 @@ class Surface : public producer::StreamListener {
     // Wakes whoever waits for an image: the window has gone.
     void wake_swapchains() noexcept;
     void update_title();
-    void set_cursor(bool hidden);
+    void set_cursor(const cursor::Image& image);
     // To be called by destructors before what title() and lost() need has gone.
     void end_stream() noexcept;
 

@@ -22,9 +22,10 @@ void X11Surface::watch(std::shared_ptr<window::X11Watcher> watcher) {
     std::optional<VkExtent2D> extent;
     if (query_extent(extent) != VK_SUCCESS || !watcher) return;
     watcher_ = std::move(watcher);
-    watched_ = window::X11Window::watch(watcher_, window_,
-                                        {[this] { wake_swapchains(); }, [this] { update_title(); },
-                                         [this](bool hidden) { set_cursor(hidden); }});
+    watched_ =
+        window::X11Window::watch(watcher_, window_,
+                                 {[this] { wake_swapchains(); }, [this] { update_title(); },
+                                  [this](const cursor::Image& image) { set_cursor(image); }});
 }
 
 VkResult X11Surface::query_extent(std::optional<VkExtent2D>& extent) {

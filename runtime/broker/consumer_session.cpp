@@ -124,6 +124,13 @@ void ConsumerSession::cursor_changed(Stream& stream, std::uint32_t flags) {
     send(input::bytes_of(message));
 }
 
+void ConsumerSession::cursor_part(const cursor::PartToConsumer& part) {
+    // One that does not read must not be ended by what an app does with its cursor.
+    constexpr std::size_t kMostQueued = SocketChannel::kMaxQueued / 4;
+    if (!(features_ & cursor::kFeatureCursor) || channel_->queued_bytes() > kMostQueued) return;
+    send(cursor::bytes_of(part));
+}
+
 void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
     const auto found = attachments_.find(stream.id());
     if (found == attachments_.end()) return;
@@ -258,7 +265,7 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     name_ = consumer::get_text(hello->name);
     raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor;
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);

@@ -47,6 +47,7 @@ class ConsumerSession {
     void title_changed(Stream& stream);
     void hdr_changed(Stream& stream);
     void cursor_changed(Stream& stream, std::uint32_t flags);
+    void cursor_part(const cursor::PartToConsumer& part);
     void image_added(Stream& stream, const std::shared_ptr<Image>& image);
     void image_gone(Stream& stream, std::uint64_t image);
 

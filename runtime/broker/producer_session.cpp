@@ -120,6 +120,7 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
                     status.error().text);
     }
     if (input::of_producer(static_cast<std::uint32_t>(*type))) return on_input(bytes);
+    if (cursor::of_producer(static_cast<std::uint32_t>(*type))) return on_cursor_part(bytes);
     switch (*type) {
         case Type::stream_create:
             return handle<stream::StreamCreate>(bytes);
@@ -161,7 +162,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor;
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = formats();
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
@@ -382,6 +383,14 @@ void ProducerSession::on_cursor(std::span<const std::byte> bytes) {
     if (!may_change(kCursor)) return;
     Entry* entry = entry_of(cursor->stream, kCursor);
     if (entry && entry->stream) entry->stream->set_cursor(cursor->flags);
+}
+
+void ProducerSession::on_cursor_part(std::span<const std::byte> bytes) {
+    constexpr auto kPart = static_cast<Type>(cursor::Type::of_producer);
+    const auto part = cursor::decode<cursor::PartOfProducer>(bytes);
+    if (!part) return fail(ErrorCode::protocol, kPart, part.error().text);
+    Entry* entry = entry_of(part->stream, kPart);
+    if (entry && entry->stream) entry->stream->forward_cursor(*part);
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

@@ -68,6 +68,7 @@ class ProducerSession final : public ProducerLink {
     void on(const stream::Pong& message);
     void on_input(std::span<const std::byte> bytes);
     void on_cursor(std::span<const std::byte> bytes);
+    void on_cursor_part(std::span<const std::byte> bytes);
 
     const FormatList& formats() { return router_.formats(!info_.vm.empty()); }
     // Counts a message that consumers are told of. False: there were too many, and this is the end.

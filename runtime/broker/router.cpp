@@ -53,6 +53,10 @@ void Router::tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags)
     if (consumers_[consumer]) consumers_[consumer]->cursor_changed(stream, flags);
 }
 
+void Router::tell_cursor(unsigned consumer, const cursor::PartToConsumer& part) {
+    if (consumers_[consumer]) consumers_[consumer]->cursor_part(part);
+}
+
 void Router::tell_hdr(Stream& stream) {
     for (ConsumerSession* consumer : consumers_) {
         if (consumer) consumer->hdr_changed(stream);

@@ -47,6 +47,7 @@ class Router {
     void tell_title(Stream& stream);
     void tell_hdr(Stream& stream);
     void tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags);
+    void tell_cursor(unsigned consumer, const cursor::PartToConsumer& part);
     // Gives the image its number and shows it to the consumers that are attached.
     void add_image(Stream& stream, const std::shared_ptr<Image>& image);
     void remove_image(Stream& stream, std::uint32_t slot);

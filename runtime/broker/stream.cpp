@@ -138,6 +138,17 @@ void Stream::set_cursor(std::uint32_t flags) {
     if (input_.owner() != InputQueue::kNobody) router_.tell_cursor(*this, input_.owner(), flags);
 }
 
+void Stream::forward_cursor(const cursor::PartOfProducer& part) {
+    if (input_.owner() == InputQueue::kNobody || !cursor_rate_.spend(now_ns())) return;
+    auto message = cursor::make<cursor::PartToConsumer>();
+    message.stream = id_;
+    message.first = part.first;
+    message.count = part.count;
+    message.shape = part.shape;
+    std::copy_n(part.pixels, part.count, message.pixels);
+    router_.tell_cursor(input_.owner(), message);
+}
+
 Status Stream::input_taken(const input::Ack& message) {
     if (input_.acknowledge(message.sequence, input_sender())) return {};
     return Error{EPROTO, "INPUT_ACK of an INPUT that was not sent"};

@@ -12,7 +12,9 @@
 #include "runtime/broker/input_queue.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
+#include "runtime/broker/rate.hpp"
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
 
@@ -87,6 +89,8 @@ class Stream final : private FramePacer::Sink {
     // EPROTO when it acknowledges what it was not sent.
     Status input_taken(const input::Ack& message);
     void set_cursor(std::uint32_t flags);
+    // A part that comes too fast is dropped.
+    void forward_cursor(const cursor::PartOfProducer& part);
     const stream::HdrMetadata& hdr() const { return hdr_; }
 
     // ---- the consumers' side; `consumer` is an index of the Router
@@ -127,6 +131,7 @@ class Stream final : private FramePacer::Sink {
     const std::uint32_t number_;
     Info info_;
     FramePacer pacer_{*this};
+    Rate cursor_rate_{4 * 66, 1400};  // four of the largest images, and 20 a second
     InputQueue input_{number_};
     std::array<std::shared_ptr<Image>, stream::kMaxSlots> images_{};
 

@@ -179,6 +179,16 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         listener_.connected(*m);
         return {};
     }
+    if (cursor::to_consumer(static_cast<std::uint32_t>(*type))) {
+        auto m = cursor::decode<cursor::PartToConsumer>(bytes);
+        if (!m) return m.error();
+        const auto found = streams_.find(m->stream);
+        if (found == streams_.end()) return broken("cursor of an unknown stream");
+        if (const auto image = found->second.cursor.add(*m)) {
+            listener_.cursor_image(m->stream, *image);
+        }
+        return {};
+    }
     if (input::to_consumer(static_cast<std::uint32_t>(*type))) {
         auto m = input::decode<input::CursorToConsumer>(bytes);
         if (!m) return m.error();

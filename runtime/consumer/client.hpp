@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/event_loop.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
@@ -34,6 +35,8 @@ class ClientListener {
     virtual void stream_title(std::uint64_t /*stream*/, const std::string& /*title*/) {}
     // The app hides its cursor, or shows it, in a window that has the focus.
     virtual void cursor(std::uint64_t /*stream*/, bool /*hidden*/) {}
+    // What its cursor looks like there.
+    virtual void cursor_image(std::uint64_t /*stream*/, const cursor::Image&) {}
     virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
     // NOLINTNEXTLINE(performance-unnecessary-value-param): those who listen keep them
     virtual void image(const Image&, BufferFiles) {}
@@ -118,6 +121,7 @@ class Client {
         std::set<std::uint64_t> images;  // announced, IMAGE_DONE not sent
         std::set<std::uint64_t> gone;    // of these: IMAGE_GONE came
         std::set<std::uint64_t> again;   // of these: IMAGE_AGAIN was sent
+        cursor::Assembly cursor;
     };
 
     void connect();

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
@@ -113,9 +114,9 @@ class Stream {
     void set_title(const std::string& title);
     // What the frames that follow were graded for.
     void set_hdr(const stream::HdrMetadata& metadata);
-    // Of a window that takes input: whether the app hides its cursor, while the window has the
-    // focus.
-    void set_cursor(bool hidden);
+    // Of a window that takes input: the app's cursor, while the window has the focus. Not of the
+    // thread that presents: a large one is many messages.
+    void set_cursor(const cursor::Image& image);
 
   private:
     friend class Connection;

@@ -205,18 +205,32 @@ void Stream::set_title(const std::string& title) {
     state.core->transport->send_waiting(stream::bytes_of(message));
 }
 
-void Stream::set_cursor(bool hidden) {
+void Stream::set_cursor(const cursor::Image& image) {
     State& state = *state_;
     if (state.core->fork_guard.in_child()) return;
-    const std::lock_guard lock(state.mutex);
-    if (!state.announced || !state.info.takes_input ||
-        !(state.core->features & input::kFeatureInput)) {
-        return;
-    }
+    const bool hidden = image.hidden();
+    // The lock is free in between: frames do not wait for a cursor.
+    const auto send = [&state](std::uint32_t feature, std::span<const std::byte> message) {
+        const std::lock_guard lock(state.mutex);
+        const bool wanted =
+            state.announced && state.info.takes_input && (state.core->features & feature) != 0;
+        return wanted && state.core->transport->send_waiting(message) == 0;
+    };
     auto message = input::make<input::CursorOfProducer>();
     message.stream = state.number;
     message.flags = hidden ? input::kCursorHidden : 0;
-    state.core->transport->send_waiting(input::bytes_of(message));
+    if (!send(input::kFeatureInput, input::bytes_of(message)) || hidden || !image.sound()) return;
+    auto part = cursor::make<cursor::PartOfProducer>();
+    part.stream = state.number;
+    part.shape = image.shape;
+    const std::size_t size = image.pixels.size();
+    for (std::size_t first = 0; first < size; first += cursor::kPartPixels) {
+        const std::size_t count = std::min<std::size_t>(size - first, cursor::kPartPixels);
+        part.first = static_cast<std::uint32_t>(first);
+        part.count = static_cast<std::uint32_t>(count);
+        std::copy_n(image.pixels.begin() + static_cast<std::ptrdiff_t>(first), count, part.pixels);
+        if (!send(cursor::kFeatureCursor, cursor::bytes_of(part))) return;
+    }
 }
 
 }  // namespace vdmabuf::producer

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/imported_image.hpp"
@@ -51,6 +52,8 @@ class Output {
     virtual void set_title(const std::string& /*title*/) {}
     // Whether the app hides its cursor.
     virtual void set_cursor(bool /*hidden*/) {}
+    // What it looks like.
+    virtual void set_cursor_image(const cursor::Image& /*image*/) {}
 };
 
 struct OutputInfo {

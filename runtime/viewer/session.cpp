@@ -50,7 +50,7 @@ void Session::start(const std::string& socket_path) {
     options.socket_path = socket_path;
     options.name = "vdmabuf-viewer";
     options.features = importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0;
-    options.features |= input::kFeatureInput;
+    options.features |= input::kFeatureInput | cursor::kFeatureCursor;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
@@ -190,6 +190,11 @@ void Session::stream_title(std::uint64_t stream, const std::string& title) {
 void Session::cursor(std::uint64_t stream, bool hidden) {
     View* view = find(stream);
     if (view && view->output) view->output->set_cursor(hidden);
+}
+
+void Session::cursor_image(std::uint64_t stream, const cursor::Image& image) {
+    View* view = find(stream);
+    if (view && view->output) view->output->set_cursor_image(image);
 }
 
 // Ends the stream's window; its images, which are unmapped by then.

@@ -87,6 +87,7 @@ class Session final : public consumer::ClientListener {
     void stream_added(const consumer::StreamAdded& message) override;
     void stream_removed(std::uint64_t stream) override;
     void cursor(std::uint64_t stream, bool hidden) override;
+    void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;

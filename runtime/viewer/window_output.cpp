@@ -195,6 +195,9 @@ class WindowOutput final : public Output {
     void set_cursor(bool hidden) override {
         if (window_ != 0) windows_.set_cursor(window_, hidden);
     }
+    void set_cursor_image(const cursor::Image& image) override {
+        if (window_ != 0) windows_.set_cursor_image(window_, image);
+    }
     void set_title(const std::string& title) override {
         info_.title = title;
         if (window_ != 0) windows_.set_title(window_, title);

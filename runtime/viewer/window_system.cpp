@@ -60,6 +60,7 @@ WindowSystem::~WindowSystem() {
     run_commands();
     while (!windows_.empty()) do_close(windows_.begin()->first);
     embedding_.reset();
+    cursor_.end();
     if (hidden_.surface != VK_NULL_HANDLE) {
         vkDestroySurfaceKHR(instance_->get(), hidden_.surface, nullptr);
     }
@@ -128,6 +129,14 @@ void WindowSystem::set_cursor(WindowId window, bool hidden) {
     });
 }
 
+void WindowSystem::set_cursor_image(WindowId window, const cursor::Image& image) {
+    post([this, window, image] {
+        const auto found = windows_.find(window);
+        if (found == windows_.end() || SDL_GetKeyboardFocus() != found->second.window) return;
+        cursor_.show(image);
+    });
+}
+
 void WindowSystem::resize_window(WindowId window, std::uint32_t width, std::uint32_t height) {
     post([this, window, width, height] {
         const auto found = windows_.find(window);
@@ -180,7 +189,10 @@ void WindowSystem::do_close(WindowId id) {
     const auto found = windows_.find(id);
     if (found == windows_.end()) return;
     input_.forget(found->second.window);
-    if (SDL_GetKeyboardFocus() == found->second.window) SDL_ShowCursor(SDL_ENABLE);
+    if (SDL_GetKeyboardFocus() == found->second.window) {
+        SDL_ShowCursor(SDL_ENABLE);
+        cursor_.end();
+    }
     vkDestroySurfaceKHR(instance_->get(), found->second.surface, nullptr);
     if (embedding_) Embedding::before_end(found->second.window);
     SDL_DestroyWindow(found->second.window);
@@ -292,9 +304,10 @@ void WindowSystem::handle(const SDL_Event& event) {
             return input_.keep_key(event.key.keysym.scancode);
         }
     }
-    // The next one to get the focus says whether it hides the cursor.
+    // The next one to get the focus says what its cursor is.
     if (event.type == SDL_WINDOWEVENT && event.window.event == SDL_WINDOWEVENT_FOCUS_LOST) {
         SDL_ShowCursor(SDL_ENABLE);
+        cursor_.end();
     }
     if (const auto input = input_.take(event)) {
         if (Window* window = find(input->window)) window->input.push_back(input->event);

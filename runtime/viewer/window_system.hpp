@@ -15,6 +15,7 @@
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/gpu/instance.hpp"
 #include "runtime/viewer/embedding.hpp"
+#include "runtime/viewer/guest_cursor.hpp"
 #include "runtime/viewer/input_source.hpp"
 #include "runtime/viewer/surface_maker.hpp"
 
@@ -73,6 +74,7 @@ class WindowSystem {
     void set_title(WindowId window, const std::string& title);
     // Over all windows, as long as this one has the focus.
     void set_cursor(WindowId window, bool hidden);
+    void set_cursor_image(WindowId window, const cursor::Image& image);
     void resize_window(WindowId window, std::uint32_t width, std::uint32_t height);
     // The surface must not be used any more. The listener may be called until the main thread has
     // come to it; the window keeps it alive as long.
@@ -112,6 +114,7 @@ class WindowSystem {
     std::unique_ptr<Embedding> embedding_;  // null: windows of their own
     std::function<void()> embedder_gone_;
     bool embedder_gone_now_ = false;
+    GuestCursor cursor_;
     std::uint32_t wake_event_ = 0;
     bool quit_ = false;  // main thread
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Whether the app's cursor is to be seen: by the XFIXES extension, whose requests are written here
-// as those of XTEST are.
+// What the app's cursor looks like, and whether it is to be seen: by the XFIXES extension, whose
+// requests are written here as those of XTEST are.
 #include <sys/uio.h>
 
 #include <array>
 #include <cstring>
 #include <string_view>
 
+#include "runtime/common/clock.hpp"
 #include "runtime/window/x11_reply.hpp"
 #include "runtime/window/x11_window.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::uint8_t kQueryVersion = 0;
 constexpr std::uint8_t kSelectCursorInput = 3;
 constexpr std::uint8_t kGetCursorImage = 4;
 constexpr std::uint32_t kDisplayCursorNotify = 1;
-constexpr std::uint32_t kAlpha = 0xFF000000;
+constexpr std::uint64_t kCursorNs = 50 * kNsPerMs;
 
 struct Request {
     std::uint8_t major = 0;
@@ -37,7 +38,10 @@ struct CursorImage {  // reply of GetCursorImage; the pixels follow
     std::int16_t y = 0;
     std::uint16_t width = 0;
     std::uint16_t height = 0;
-    std::uint32_t unused1[4] = {};
+    std::uint16_t hot_x = 0;
+    std::uint16_t hot_y = 0;
+    std::uint32_t serial = 0;
+    std::uint32_t unused1[2] = {};
 };
 static_assert(sizeof(CursorImage) == 32);
 
@@ -77,34 +81,45 @@ void X11Watcher::watch_cursor(bool wanted) {
     cursor_changed_ = wanted;
 }
 
-// Of no cursor, or of one without a pixel that is to be seen: apps hide theirs in both ways.
-bool X11Watcher::cursor_is_hidden() {
+// What the server shows now. Nothing: it does not tell, or the image is too large to be shown.
+std::optional<cursor::Image> X11Watcher::cursor_image() {
     Request request;
     request.minor = kGetCursorImage;
     const unsigned ask = send(xcb_, connection_, request, 0, xfixes_, true);
     const Reply<void> reply(xcb_.wait_for_reply(connection_, ask, nullptr));
-    if (!reply) return false;
-    CursorImage image;
-    std::memcpy(&image, reply.get(), sizeof image);
-    const std::size_t pixels = std::size_t{image.width} * image.height;
-    if (pixels > image.length) return false;
-    const char* at = static_cast<const char*>(reply.get()) + sizeof image;
-    for (std::size_t i = 0; i < pixels; ++i) {
-        std::uint32_t pixel = 0;
-        std::memcpy(&pixel, at + i * sizeof pixel, sizeof pixel);
-        if (pixel & kAlpha) return false;
+    if (!reply) return std::nullopt;
+    CursorImage told;
+    std::memcpy(&told, reply.get(), sizeof told);
+    const std::size_t pixels = std::size_t{told.width} * told.height;
+    if (pixels > told.length) return std::nullopt;
+    cursor::Image image;
+    image.pixels.resize(pixels);
+    if (pixels != 0) {
+        std::memcpy(image.pixels.data(), static_cast<const char*>(reply.get()) + sizeof told,
+                    pixels * sizeof(std::uint32_t));
     }
-    return true;
+    image.shape = {told.width, told.height, told.hot_x, told.hot_y};
+    if (image.hidden() || image.sound()) return image;
+    return std::nullopt;
 }
 
+int X11Watcher::cursor_timeout_ms() const {
+    if (!cursor_changed_) return -1;
+    const std::uint64_t now = now_ns();
+    const std::uint64_t due = cursor_told_ns_ + kCursorNs;
+    return now >= due ? 0 : static_cast<int>((due - now + kNsPerMs - 1) / kNsPerMs);
+}
+
+// Of cursors that change all the time, 20 a second.
 void X11Watcher::tell_cursor() {
-    if (!cursor_changed_) return;
+    if (!cursor_changed_ || cursor_timeout_ms() > 0) return;
     cursor_changed_ = false;
-    const bool hidden = cursor_is_hidden();
-    {
+    cursor_told_ns_ = now_ns();
+    const auto image = cursor_image();
+    if (image) {
         const std::lock_guard lock(mutex_);
         for (X11Window* window : windows_) {
-            if (window->input_->focused() && window->events_.cursor) window->events_.cursor(hidden);
+            if (window->input_->focused() && window->events_.cursor) window->events_.cursor(*image);
         }
     }
     kick();  // there may be events behind the reply

@@ -165,7 +165,7 @@ void X11Watcher::run() {
         inject_input();
         if (!take_events()) return;
         tell_cursor();
-        if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
+        if (::poll(fds, 2, cursor_timeout_ms()) < 0 && errno != EINTR) return;
         eventfd_t count = 0;
         if (fds[1].revents) (void)::eventfd_read(wake_.get(), &count);
     }

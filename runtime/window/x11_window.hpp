@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/unique_fd.hpp"
 #include "runtime/window/extent.hpp"
@@ -28,8 +29,8 @@ class X11Window {
     struct Events {
         std::function<void()> lost;   // called once, from the watcher's thread
         std::function<void()> title;  // the title may have changed
-        // While the window has the focus of the host: whether the app hides its cursor.
-        std::function<void(bool hidden)> cursor;
+        // While the window has the focus of the host: what the cursor looks like.
+        std::function<void(const cursor::Image&)> cursor;
     };
     // Null when the window does not exist.
     static std::unique_ptr<X11Window> watch(std::shared_ptr<X11Watcher> watcher, xcb_window_t id,
@@ -122,8 +123,9 @@ class X11Watcher {
     // The XFIXES extension: of the thread, but for the first one.
     void find_xfixes();
     void watch_cursor(bool wanted);
-    bool cursor_is_hidden();
+    std::optional<cursor::Image> cursor_image();
     void tell_cursor();
+    int cursor_timeout_ms() const;  // -1: none
     void fake_input(std::uint8_t type, std::uint8_t detail);
     void fake_motion(std::int32_t x, std::int32_t y, bool relative);
 
@@ -148,6 +150,7 @@ class X11Watcher {
     std::uint8_t xfixes_ = 0;                   // as xtest_
     std::uint8_t xfixes_event_ = 0;             // number of CursorNotify
     bool cursor_changed_ = false;               // of the thread
+    std::uint64_t cursor_told_ns_ = 0;          // likewise
     std::uint8_t xtest_ = 0;  // its requests' number; 0: the server does not have it
     UniqueFd wake_;
     std::atomic<bool> stop_{false};

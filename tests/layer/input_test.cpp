@@ -210,6 +210,47 @@ TEST_F(InputTest, WhetherTheCursorIsHidden) {
     EXPECT_TRUE(host().wait_cursor(false));
 }
 
+// A cursor of two colours: the server's other clients get it as pixels.
+TEST_F(InputTest, WhatTheCursorLooksLike) {
+    auto one = show("one");
+    say("one", {kFocus, motion(10, 10), key(KEY_A, true)});
+    EXPECT_EQ(one->hears_until("key 38"), "motion 10,10, key 38");
+    xcb_connection_t* c = one->window.connection();
+    for (const std::uint16_t side : {std::uint16_t{24}, std::uint16_t{64}}) {
+        const xcb_pixmap_t source = xcb_generate_id(c);
+        const xcb_pixmap_t mask = xcb_generate_id(c);
+        const xcb_gcontext_t set = xcb_generate_id(c);
+        const xcb_gcontext_t clear = xcb_generate_id(c);
+        const std::uint32_t values[] = {1, 0};
+        xcb_create_pixmap(c, 1, source, one->window.id(), side, side);
+        xcb_create_pixmap(c, 1, mask, one->window.id(), side, side);
+        xcb_create_gc(c, set, source, XCB_GC_FOREGROUND, &values[0]);
+        xcb_create_gc(c, clear, source, XCB_GC_FOREGROUND, &values[1]);
+        const auto half = static_cast<std::uint16_t>(side / 2);
+        const xcb_rectangle_t all{0, 0, side, side};
+        const xcb_rectangle_t left{0, 0, half, side};
+        const xcb_rectangle_t upper{0, 0, side, half};
+        xcb_poly_fill_rectangle(c, source, clear, 1, &all);
+        xcb_poly_fill_rectangle(c, mask, clear, 1, &all);
+        xcb_poly_fill_rectangle(c, source, set, 1, &left);
+        xcb_poly_fill_rectangle(c, mask, set, 1, &upper);
+        const xcb_cursor_t cursor = xcb_generate_id(c);
+        xcb_create_cursor(c, cursor, source, mask, 0xFFFF, 0, 0, 0, 0x8080, 0xFFFF, 3, 5);
+        xcb_change_window_attributes(c, one->window.id(), XCB_CW_CURSOR, &cursor);
+        xcb_flush(c);
+        const auto image = host().wait_cursor_image(side, side);
+        ASSERT_TRUE(image) << side;
+        EXPECT_EQ(image->shape.hot_x, 3);
+        EXPECT_EQ(image->shape.hot_y, 5);
+        for (std::uint32_t i = 0; i < std::uint32_t{side} * side; ++i) {
+            const std::uint32_t row = i / side;
+            const std::uint32_t column = i % side;
+            const std::uint32_t wanted = row >= half ? 0 : column < half ? 0xFFFF0000 : 0xFF0080FF;
+            ASSERT_EQ(image->pixels[i], wanted) << column << "," << row;
+        }
+    }
+}
+
 // More than is taken up in time ends nothing, and nothing stays pressed.
 TEST_F(InputTest, AFloodLeavesNothingPressed) {
     auto one = show("one");

@@ -49,6 +49,7 @@ class TappedOutput final : public Output {
         output_->show(std::move(image), serial);
     }
     void set_cursor(bool hidden) override { output_->set_cursor(hidden); }
+    void set_cursor_image(const cursor::Image& image) override { output_->set_cursor_image(image); }
     void set_title(const std::string& title) override {
         output_->set_title(title);
         for (const auto& sink : sinks_) sink->set_title(title);

@@ -30,7 +30,7 @@ HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) 
     options.socket_path = socket;
     options.name = "layer-test";
     // What is exported by a driver comes in no other way.
-    options.features = input::kFeatureInput | consumer::kFeatureDmabuf;
+    options.features = input::kFeatureInput | cursor::kFeatureCursor | consumer::kFeatureDmabuf;
     client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
     thread_ = std::thread([this] { loop_->run(); });
 }
@@ -170,6 +170,24 @@ void HostWindow::cursor(std::uint64_t, bool hidden) {
     const std::lock_guard lock(mutex_);
     cursor_hidden_ = hidden;
     changed_.notify_all();
+}
+
+void HostWindow::cursor_image(std::uint64_t, const cursor::Image& image) {
+    const std::lock_guard lock(mutex_);
+    cursor_image_ = image;
+    changed_.notify_all();
+}
+
+std::optional<cursor::Image> HostWindow::wait_cursor_image(std::uint32_t width,
+                                                           std::uint32_t height, int timeout_ms) {
+    std::optional<cursor::Image> found;
+    (void)wait(timeout_ms, [&] {
+        const bool fits = cursor_image_ && cursor_image_->shape.width == width &&
+                          cursor_image_->shape.height == height;
+        if (fits) found = cursor_image_;
+        return fits;
+    });
+    return found;
 }
 
 bool HostWindow::wait_cursor(bool hidden, int timeout_ms) {

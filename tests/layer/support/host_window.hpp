@@ -54,6 +54,9 @@ class HostWindow final : public consumer::ClientListener {
     void close_streams();  // as the cross of a window
     // What the user does in the window of this title.
     bool wait_cursor(bool hidden, int timeout_ms = 5000);
+    // The newest shape of a cursor, once it is of this size.
+    std::optional<cursor::Image> wait_cursor_image(std::uint32_t width, std::uint32_t height,
+                                                   int timeout_ms = 5000);
     void input(const std::string& title, std::vector<input::Event> events, std::uint32_t width,
                std::uint32_t height);
     // As a drag of its border.
@@ -71,6 +74,7 @@ class HostWindow final : public consumer::ClientListener {
     void stream_removed(std::uint64_t stream) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
     void cursor(std::uint64_t stream, bool hidden) override;
+    void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
     void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
@@ -91,6 +95,7 @@ class HostWindow final : public consumer::ClientListener {
     std::map<std::uint64_t, std::string> app_ids_;
     stream::HdrMetadata hdr_;
     std::optional<bool> cursor_hidden_;
+    std::optional<cursor::Image> cursor_image_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;
     std::size_t frame_count_ = 0;
     std::thread thread_;

@@ -34,6 +34,7 @@ struct Options {
     std::uint64_t first = 1;         // the number in the first picture
     std::uint64_t resize_after = 0;  // frames; then follows CONFIGURE or takes 1.5 times the size
     std::uint32_t images = 3;
+    std::uint16_t cursor = 0;  // with --once: pixels of its side
     std::string title = "pattern";
     std::string fourcc = "XR24";
     int mode = 0;
@@ -74,10 +75,24 @@ class Listener final : public producer::StreamListener {
                   std::uint32_t height) override {
         const std::lock_guard lock(mutex_);
         for (const input::Event& event : events) {
+            if (input::kind_of(event) == input::Kind::focus) focused_ = event.value == 1;
             std::printf("input kind %u code %u value %d at %d,%d of %ux%u\n", event.kind,
                         event.code, event.value, event.x, event.y, width, height);
         }
         std::fflush(stdout);
+        changed_.notify_all();
+    }
+    // A cursor as a layer sends it when its window gets the focus, of this side; 0: none.
+    void send_cursor(producer::Stream& stream, std::uint16_t side) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return closed_ || focused_; });
+        lock.unlock();
+        cursor::Image image;
+        image.shape = {side, side, 2, 1};
+        for (std::uint32_t i = 0; i < std::uint32_t{side} * side; ++i) {
+            image.pixels.push_back(test::test_cursor(i % side, i / side));
+        }
+        stream.set_cursor(image);
     }
     void on_close() override {
         const std::lock_guard lock(mutex_);
@@ -129,6 +144,7 @@ class Listener final : public producer::StreamListener {
     std::uint64_t busy_ = 0;
     std::uint64_t shown_ = 0;
     bool closed_ = false;
+    bool focused_ = false;
     std::pair<std::uint32_t, std::uint32_t> wish_{0, 0};
 };
 
@@ -241,6 +257,7 @@ int run(const Options& options) {
         if (options.once) break;
         if (options.hz > 0) ::usleep(static_cast<useconds_t>(1e6 / options.hz));
     }
+    if (options.cursor != 0) listener.send_cursor(**stream, options.cursor);
     if (options.once) listener.wait_for_end();
     std::printf("presented %llu shown %llu\n", static_cast<unsigned long long>(serial),
                 static_cast<unsigned long long>(listener.shown()));
@@ -260,6 +277,7 @@ int main(int argc, char** argv) {
     app.add_option("--first", options.first);
     app.add_option("--resize-after", options.resize_after);
     app.add_option("--images", options.images);
+    app.add_option("--cursor", options.cursor);
     app.add_option("--title", options.title);
     app.add_option("--fourcc", options.fourcc);
     app.add_option("--mode", options.mode);

@@ -11,6 +11,7 @@
 #include "runtime/viewer/input_source.hpp"
 #include "runtime/viewer/window_input.hpp"
 #include "tests/runtime/viewer/harness.hpp"
+#include "tests/runtime/viewer/host_cursor.hpp"
 
 namespace vdmabuf::test {
 namespace {
@@ -178,6 +179,23 @@ TEST_F(Input, AGrabbedPointerOnlyMoves) {
     EXPECT_TRUE(told("kind 3 code 97 value 0"));
     ASSERT_EQ(act("mousemove --window %1 10 10"), 0);
     EXPECT_TRUE(told("kind 5 code 0 value 0 at 2688,2688"));
+    end();
+}
+
+TEST_F(Input, TheAppsCursorIsTheHosts) {
+    open({}, {"--cursor", "48"});
+    ASSERT_EQ(act("mousemove --window %1 100 100"), 0);
+    std::vector<std::uint32_t> wanted;
+    for (std::uint32_t i = 0; i < 48 * 48; ++i) wanted.push_back(test_cursor(i % 48, i / 48));
+    EXPECT_TRUE(wait_until([&] { return cursor_of_host(48) == wanted; }));
+    // Not any more where another window has the focus.
+    auto other = scene_.app({"--once", "--title", "other"});
+    ASSERT_TRUE(wait_until([&] { return scene_.window("other").width == 320; }));
+    ASSERT_EQ(Process({"sh", "-c", "xdotool search --name '^other$' windowfocus --sync"},
+                      scene_.path("xdotool.log"))
+                  .wait(),
+              0);
+    EXPECT_TRUE(wait_until([&] { return cursor_of_host(48).empty(); }));
     end();
 }
 

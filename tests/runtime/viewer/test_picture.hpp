@@ -27,4 +27,11 @@ inline Rgb test_picture(std::uint32_t x, std::uint32_t y, std::uint32_t width, s
     return right ? Rgb{20, 180, 60} : Rgb{220, 40, 30};
 }
 
+// Its cursor: opaque, half transparent and empty pixels, as X servers have them.
+inline std::uint32_t test_cursor(std::uint32_t x, std::uint32_t y) {
+    if (x % 4 == 3) return 0;
+    if (y % 4 == 3) return 0x80004020;
+    return 0xFF000000 | (x & 0xFF) << 16 | (y & 0xFF) << 8 | 0x7F;
+}
+
 }  // namespace vdmabuf::test

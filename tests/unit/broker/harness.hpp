@@ -23,6 +23,7 @@
 #include "runtime/common/clock.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/event_loop.hpp"
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/seqpacket.hpp"
@@ -193,6 +194,8 @@ Message Peer::decoded(const Received& received) {
             return raw::decode<Message>(received.bytes);
         } else if constexpr (std::is_same_v<decltype(Message::kType), const input::Type>) {
             return input::decode<Message>(received.bytes);
+        } else if constexpr (std::is_same_v<decltype(Message::kType), const cursor::Type>) {
+            return cursor::decode<Message>(received.bytes);
         } else if constexpr (static_cast<std::uint32_t>(Message::kType) > 0x100) {
             return consumer::decode<Message>(received.bytes);
         } else {

@@ -296,6 +296,54 @@ TEST_F(InputTest, CursorsGoToWhoHasTheFocusAndWantsThem) {
     expect_refused<stream::ErrorMessage>(*app, ErrorCode::protocol);
 }
 
+TEST_F(InputTest, ShapesOfCursorsGoToWhoHasTheFocusAndWantsThem) {
+    make_stream();
+    auto part = cursor::make<cursor::PartOfProducer>();
+    part.stream = 1;
+    part.shape = {40, 30, 3, 29};
+    part.first = 1000;
+    part.count = 200;
+    for (std::uint32_t i = 0; i < cursor::kPartPixels; ++i) part.pixels[i] = 0xFF000000 + i;
+    auto old = viewer();  // does not know of shapes
+    auto wanting = consumer();
+    auto greeting = consumer_hello();
+    greeting.features |= cursor::kFeatureCursor;
+    wanting->send(greeting);
+    EXPECT_TRUE(wanting->expect<consumer::Welcome>().features & cursor::kFeatureCursor);
+    wanting->expect<consumer::StreamAdded>();
+    wanting->send(attach(id));
+    app->send(part);  // nobody has the focus
+    old->send(said(id, {kFocus}));
+    next();
+    app->send(part);
+    settle();
+    EXPECT_TRUE(old->silent());
+    EXPECT_TRUE(wanting->silent()) << "another one has the focus";
+    wanting->send(said(id, {kFocus}));
+    next();
+    app->send(part);
+    const auto told = wanting->expect<cursor::PartToConsumer>();
+    EXPECT_TRUE(cursor::decode<cursor::PartToConsumer>(cursor::bytes_of(told)));
+    EXPECT_EQ(told.stream, id);
+    EXPECT_EQ(told.shape, part.shape);
+    EXPECT_EQ(told.first, 1000u);
+    EXPECT_EQ(told.count, 200u);
+    EXPECT_TRUE(std::equal(part.pixels, part.pixels + 200, told.pixels));
+    EXPECT_EQ(told.pixels[200], 0u) << "what the producer left behind the pixels";
+    // More than is let through is dropped, and ends nobody.
+    int came = 0;
+    for (int i = 0; i < 2000; ++i) {
+        app->send(part);
+        if (i % 16 == 0) settle();
+        while (!wanting->silent()) ++came;
+    }
+    EXPECT_GT(came, 200);
+    EXPECT_LT(came, 1999);
+    part.shape.width = 257;
+    app->send(part);
+    expect_refused<stream::ErrorMessage>(*app, ErrorCode::protocol);
+}
+
 TEST_F(InputTest, WrongAcknowledgementsEndTheProducer) {
     for (const std::uint32_t number : {1u, 3u, 0xFFFFFFFFu}) {
         make_stream();

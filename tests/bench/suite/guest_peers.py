@@ -94,7 +94,7 @@ def run(guest, way, size, seconds, rate):
         if not seen["frames"]:
             raise RuntimeError(f"nothing was seen\n{room.logs()}\n{guest.output()}")
         later, _ = guest.ask_clock()
-        return {**peers.figures(seen, None, used, passed), "interrupts": interrupts / passed / seen["fps"],
+        return {**peers.figures(seen, None, used, passed), "interrupts": interrupts / seen["fps"],
                 "clock_wrong_us": max(wrong, abs(later - ahead))}
 
 

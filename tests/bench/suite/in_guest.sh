@@ -11,5 +11,7 @@ modprobe virtio-gpu || exit 1
 exec 3<>"/dev/tcp/10.0.2.2/$PORT" || exit 1
 while IFS= read -r -u 3 line; do
   eval "$line" >/tmp/answer
-  printf '%s %s\n' $? "$(tr '\n' ' ' </tmp/answer)" >&3
+  status=$?
+  output=$(</tmp/answer)
+  printf '%s %s\n' "$status" "${output//$'\n'/ }" >&3
 done

@@ -81,22 +81,22 @@ class Room:
         return json.loads(text)
 
     def watch(self, consumer, between, count=lambda: 0, limit_s=120):
-        """CPU microseconds of the processes between, by their names, seconds, and by how much count() grows, while a
+        """CPU microseconds of the processes between, by their names, seconds, and how much count() grows in one, while a
         consumer of flip/ measures."""
         end = time.monotonic() + limit_s
         while "measuring" not in consumer.log.read_text(errors="replace") and consumer.poll() is None:
             if time.monotonic() > end:
                 raise RuntimeError(f"{consumer.args[0]} sees nothing\n{self.logs()}")
             time.sleep(0.005)
-        counted = count()
         before, start = {name: cpu_us(process.pid) for name, process in between.items()}, time.monotonic()
+        counted = count()
         while "measured" not in consumer.log.read_text(errors="replace") and consumer.poll() is None:
             if time.monotonic() > end:
                 raise RuntimeError(f"{consumer.args[0]} does not end\n{self.logs()}")
             time.sleep(0.005)
         passed = time.monotonic() - start
         used = {name: cpu_us(process.pid) - before[name] for name, process in between.items()}
-        return used, passed, count() - counted
+        return used, passed, (count() - counted) / passed
 
     def logs(self):
         return "\n".join(log.read_text(errors="replace")[-600:] for log in sorted(self.folder.glob("log-*")))

@@ -65,7 +65,9 @@ WindowSystem::~WindowSystem() {
         vkDestroySurfaceKHR(instance_->get(), hidden_.surface, nullptr);
     }
     if (hidden_.window) SDL_DestroyWindow(hidden_.window);
-    SDL_Quit();
+    // SDL's second connection, which wakes this thread by messages to windows, hears of those that
+    // had gone only when it is closed, with Xlib's handler of errors back, which ends the program.
+    if (!embedder_gone_now_) SDL_Quit();
 }
 
 const std::vector<const char*>& WindowSystem::instance_extensions() const {

@@ -102,11 +102,11 @@ make_windows() {
     --timeout 300 -- "$REPO/scripts/guest/with-xvfb.sh" "$TOOLS/vdmabuf-run" vkcube --width 560 --height 420
   wait_for vkcube
   DISPLAY=$APPS start "$TOOLS/vdmabuf-run" es2gears_x11
-  wait_for 'EGLUT\|es2gears'
+  wait_for 'EGLUT|es2gears'
   start "$BIN/tests/runtime/viewer/pattern_app" --title 'test picture' --width 400 --height 240 --hz 30
   wait_for 'test picture'
   xdotool search --onlyvisible --name '^vkcube' windowmove 40 60
-  xdotool search --onlyvisible --name 'EGLUT\|es2gears' windowmove 660 50
+  xdotool search --onlyvisible --name 'EGLUT|es2gears' windowmove 660 50
   xdotool search --onlyvisible --name '^test picture' windowmove 700 440
   sleep 3
   grab root windows

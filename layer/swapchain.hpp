@@ -134,6 +134,7 @@ class Swapchain final : public producer::StreamListener, private PresentWorker::
     void free_image(std::uint32_t index) noexcept override;
     void device_lost() noexcept override;
     bool refresh() noexcept override;
+    void follow_window() noexcept;
     bool send_with_fence(const PresentJob& job) noexcept override;
     void handed_over(const PresentJob& job, std::uint64_t serial) noexcept override;
     void upkeep() noexcept override;

@@ -48,9 +48,16 @@ VkResult Swapchain::present(Queue& queue, const Present& what, PresentWaits& wai
     }
     log_->presented(what.id);
     surface_->presented(extent_);
+    if (scaling_.behaviour != stream::ScalingBehaviour::any) follow_window();
     send(job);
     if (stream_ && modifier_.gone(*surface_->connection())) return VK_ERROR_OUT_OF_DATE_KHR;
     return suboptimal() ? VK_SUBOPTIMAL_KHR : VK_SUCCESS;
+}
+
+// A scaled picture does not tell how large its window is.
+void Swapchain::follow_window() noexcept {
+    const std::optional<VkExtent2D> window = surface_->known_extent();
+    if (stream_ && window) stream_->set_extent(window->width, window->height);
 }
 
 // VK_EXT_present_timing. False: there is no room for the times that the app wants of this present.

@@ -116,6 +116,15 @@ void ConsumerSession::hdr_changed(Stream& stream) {
     send(consumer::bytes_of(message));
 }
 
+void ConsumerSession::extent_changed(Stream& stream) {
+    if (!greeted_ || !(features_ & stream::kFeatureExtent)) return;
+    auto message = consumer::make<consumer::StreamExtent>();
+    message.stream = stream.id();
+    message.width = stream.info().width;
+    message.height = stream.info().height;
+    send(consumer::bytes_of(message));
+}
+
 void ConsumerSession::cursor_changed(Stream& stream, std::uint32_t flags) {
     if (!(features_ & input::kFeatureInput)) return;
     auto message = input::make<input::CursorToConsumer>();
@@ -265,7 +274,8 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     name_ = consumer::get_text(hello->name);
     raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor;
+    welcome.features =
+        raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);

@@ -46,6 +46,7 @@ class ConsumerSession {
     void stream_removed(Stream& stream);
     void title_changed(Stream& stream);
     void hdr_changed(Stream& stream);
+    void extent_changed(Stream& stream);
     void cursor_changed(Stream& stream, std::uint32_t flags);
     void cursor_part(const cursor::PartToConsumer& part);
     void image_added(Stream& stream, const std::shared_ptr<Image>& image);

@@ -134,6 +134,8 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
             return handle<stream::StreamTitle>(bytes);
         case Type::stream_hdr:
             return handle<stream::StreamHdr>(bytes);
+        case Type::stream_extent:
+            return handle<stream::StreamExtent>(bytes);
         case Type::stream_destroy:
             return handle<stream::StreamDestroy>(bytes);
         case Type::pong:
@@ -162,7 +164,8 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor;
+    welcome.features =
+        raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = formats();
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
@@ -360,6 +363,11 @@ void ProducerSession::on(const stream::StreamTitle& message) {
 void ProducerSession::on(const stream::StreamHdr& message) {
     Entry* entry = entry_of(message.stream, Type::stream_hdr);
     if (entry && entry->stream) entry->stream->set_hdr(message.metadata);
+}
+
+void ProducerSession::on(const stream::StreamExtent& message) {
+    Entry* entry = entry_of(message.stream, Type::stream_extent);
+    if (entry && entry->stream) entry->stream->set_extent(message.width, message.height);
 }
 
 void ProducerSession::on_input(std::span<const std::byte> bytes) {

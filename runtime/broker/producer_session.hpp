@@ -63,6 +63,7 @@ class ProducerSession final : public ProducerLink {
     void on(const stream::Present& message) { take_frame(message, UniqueFd()); }
     void on(const stream::StreamImageGone& message);
     void on(const stream::StreamTitle& message);
+    void on(const stream::StreamExtent& message);
     void on(const stream::StreamHdr& message);
     void on(const stream::StreamDestroy& message);
     void on(const stream::Pong& message);

@@ -63,6 +63,12 @@ void Router::tell_hdr(Stream& stream) {
     }
 }
 
+void Router::tell_extent(Stream& stream) {
+    for (ConsumerSession* consumer : consumers_) {
+        if (consumer) consumer->extent_changed(stream);
+    }
+}
+
 void Router::add_image(Stream& stream, const std::shared_ptr<Image>& image) {
     image->message.image = next_image_++;
     image->message.stream = stream.id();

@@ -46,6 +46,7 @@ class Router {
     void remove_stream(Stream& stream);
     void tell_title(Stream& stream);
     void tell_hdr(Stream& stream);
+    void tell_extent(Stream& stream);
     void tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags);
     void tell_cursor(unsigned consumer, const cursor::PartToConsumer& part);
     // Gives the image its number and shows it to the consumers that are attached.

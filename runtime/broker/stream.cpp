@@ -168,49 +168,39 @@ void Stream::set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns) {
 void Stream::set_title(const std::string& title) {
     if (title == info_.title) return;
     info_.title = title;
-    const std::uint64_t now = now_ns();
-    title_waits_ = now < title_told_ns_ + kTitleNs;
-    if (!title_waits_) {
-        title_told_ns_ = now;
-        router_.tell_title(*this);
-    }
+    if (title_.changed(now_ns())) router_.tell_title(*this);
     router_.schedule(*this);
 }
 
 void Stream::set_hdr(const stream::HdrMetadata& metadata) {
     if (metadata == hdr_) return;
     hdr_ = metadata;
-    const std::uint64_t now = now_ns();
-    hdr_waits_ = now < hdr_told_ns_ + kTitleNs;
-    if (!hdr_waits_) {
-        hdr_told_ns_ = now;
-        router_.tell_hdr(*this);
-    }
+    if (hdr_telling_.changed(now_ns())) router_.tell_hdr(*this);
+    router_.schedule(*this);
+}
+
+void Stream::set_extent(std::uint32_t width, std::uint32_t height) {
+    if (width == info_.width && height == info_.height) return;
+    info_.width = width;
+    info_.height = height;
+    if (extent_.changed(now_ns())) router_.tell_extent(*this);
     router_.schedule(*this);
 }
 
 std::uint64_t Stream::deadline_ns() const {
     std::uint64_t deadline = pacer_.deadline_ns();
-    const auto sooner = [&](std::uint64_t at) {
-        if (deadline == 0 || at < deadline) deadline = at;
-    };
-    if (title_waits_) sooner(title_told_ns_ + kTitleNs);
-    if (hdr_waits_) sooner(hdr_told_ns_ + kTitleNs);
+    for (const Telling* each : {&title_, &hdr_telling_, &extent_}) {
+        const std::uint64_t at = each->due_ns();
+        if (at != 0 && (deadline == 0 || at < deadline)) deadline = at;
+    }
     return deadline;
 }
 
 void Stream::tick() {
     const std::uint64_t now = now_ns();
-    if (title_waits_ && now >= title_told_ns_ + kTitleNs) {
-        title_waits_ = false;
-        title_told_ns_ = now;
-        router_.tell_title(*this);
-    }
-    if (hdr_waits_ && now >= hdr_told_ns_ + kTitleNs) {
-        hdr_waits_ = false;
-        hdr_told_ns_ = now;
-        router_.tell_hdr(*this);
-    }
+    if (title_.is_due(now)) router_.tell_title(*this);
+    if (hdr_telling_.is_due(now)) router_.tell_hdr(*this);
+    if (extent_.is_due(now)) router_.tell_extent(*this);
     pacer_.tick(now);
 }
 

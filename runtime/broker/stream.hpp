@@ -13,6 +13,7 @@
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
 #include "runtime/broker/rate.hpp"
+#include "runtime/broker/telling.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/result.hpp"
@@ -53,8 +54,6 @@ struct Image {
 // producer's session and the consumers' sessions call it.
 class Stream final : private FramePacer::Sink {
   public:
-    static constexpr std::uint64_t kTitleNs = 50'000'000;
-
     struct Info {
         std::string vm;
         std::string app;
@@ -81,11 +80,11 @@ class Stream final : private FramePacer::Sink {
     void remove_image(std::uint32_t slot);
     // EPROTO when the message does not fit the state of the stream.
     Status present(const stream::Present& message, std::uint64_t received_ns);
-    // Consumers are told at once, but of no more than one title in kTitleNs: some apps count their
-    // frames there, and hostile ones would fill the consumers' queues.
+    // Consumers are told of these as Telling says: hostile producers would fill their queues.
     void set_title(const std::string& title);
-    // Likewise.
     void set_hdr(const stream::HdrMetadata& metadata);
+    // The window's, of a stream whose images are scaled to it.
+    void set_extent(std::uint32_t width, std::uint32_t height);
     // EPROTO when it acknowledges what it was not sent.
     Status input_taken(const input::Ack& message);
     void set_cursor(std::uint32_t flags);
@@ -148,11 +147,10 @@ class Stream final : private FramePacer::Sink {
     std::uint64_t consumer_copied_bytes_ = 0;
     std::uint64_t latency_p50_ns_ = 0;
     std::uint64_t latency_p99_ns_ = 0;
-    std::uint64_t title_told_ns_ = 0;
+    Telling title_;
+    Telling extent_;
     stream::HdrMetadata hdr_{};
-    std::uint64_t hdr_told_ns_ = 0;
-    bool hdr_waits_ = false;
-    bool title_waits_ = false;                            // consumers do not know the newest one
+    Telling hdr_telling_;
     unsigned configured_by_ = FramePacer::kMaxConsumers;  // whose wish the producer knows
 };
 

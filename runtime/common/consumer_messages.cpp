@@ -30,6 +30,12 @@ const char* check(const StreamHdr&) {
     return nullptr;
 }
 
+const char* check(const StreamExtent& m) {
+    return m.width && m.width <= stream::kMaxExtent && m.height && m.height <= stream::kMaxExtent
+               ? nullptr
+               : "STREAM_EXTENT extent";
+}
+
 const char* check(const StreamTitle& m) {
     return terminated(m.title) ? nullptr : "STREAM_TITLE";
 }
@@ -153,6 +159,7 @@ template Result<Welcome> decode(std::span<const std::byte>);
 template Result<StreamAdded> decode(std::span<const std::byte>);
 template Result<StreamRemoved> decode(std::span<const std::byte>);
 template Result<StreamTitle> decode(std::span<const std::byte>);
+template Result<StreamExtent> decode(std::span<const std::byte>);
 template Result<StreamHdr> decode(std::span<const std::byte>);
 template Result<Attach> decode(std::span<const std::byte>);
 template Result<Detach> decode(std::span<const std::byte>);

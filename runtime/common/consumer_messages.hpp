@@ -56,6 +56,7 @@ enum class Type : std::uint32_t {
     image_status = 0x18a,
     query_done = 0x18b,
     stream_hdr = 0x18c,
+    stream_extent = 0x18d,
 };
 
 constexpr std::uint32_t kFeatureDmabuf = 1u << 0;  // takes MemoryKind::dmabuf and none
@@ -108,6 +109,16 @@ struct StreamTitle {
     Header header{};
     std::uint64_t stream = 0;
     char title[stream::kTitleSize] = {};
+};
+
+// The window of a stream whose images are scaled to it has another size. To those whose HELLO has
+// stream::kFeatureExtent.
+struct StreamExtent {
+    static constexpr Type kType = Type::stream_extent;
+    Header header{};
+    std::uint64_t stream = 0;
+    std::uint32_t width = 0;  // pixels
+    std::uint32_t height = 0;
 };
 
 // To those that are attached: what the stream's pictures were graded for, from now on.
@@ -356,7 +367,7 @@ struct ErrorMessage {
 };
 
 static_assert(sizeof(Hello) == 88 && sizeof(Welcome) == 56 && sizeof(StreamAdded) == 352);
-static_assert(sizeof(StreamHdr) == 64);
+static_assert(sizeof(StreamHdr) == 64 && sizeof(StreamExtent) == 24);
 static_assert(sizeof(StreamRemoved) == 16 && sizeof(StreamTitle) == 144 && sizeof(Attach) == 16);
 static_assert(sizeof(Detach) == 16 && sizeof(Run) == 24 && sizeof(Image) == 312);
 static_assert(sizeof(ImageGone) == 24 && sizeof(Frame) == 352 && sizeof(Release) == 24);

@@ -87,6 +87,11 @@ const char* check(const StreamHdr& m) {
     return m.reserved ? "STREAM_HDR" : nullptr;
 }
 
+const char* check(const StreamExtent& m) {
+    if (m.reserved) return "STREAM_EXTENT";
+    return extent_ok(m.width, m.height) ? nullptr : "STREAM_EXTENT extent";
+}
+
 const char* check(const StreamDestroy& m) {
     return m.reserved ? "STREAM_DESTROY" : nullptr;
 }
@@ -168,6 +173,7 @@ template Result<Present> decode(std::span<const std::byte>);
 template Result<StreamImageGone> decode(std::span<const std::byte>);
 template Result<StreamTitle> decode(std::span<const std::byte>);
 template Result<StreamHdr> decode(std::span<const std::byte>);
+template Result<StreamExtent> decode(std::span<const std::byte>);
 template Result<StreamDestroy> decode(std::span<const std::byte>);
 template Result<Pong> decode(std::span<const std::byte>);
 template Result<BufferCreate> decode(std::span<const std::byte>);

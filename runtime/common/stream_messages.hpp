@@ -42,6 +42,7 @@ enum class Type : std::uint32_t {
     stream_destroy = 0x07,
     pong = 0x08,
     stream_hdr = 0x09,
+    stream_extent = 0x0a,
     buffer_create = 0x10,   // Unix socket only, with one file descriptor
     buffer_destroy = 0x11,  // Unix socket only
     // broker to producer
@@ -60,6 +61,9 @@ using wire::get_text;
 using wire::Header;
 using wire::make;
 using wire::put_text;
+
+// Of WELCOME, and of a consumer's HELLO: knows STREAM_EXTENT.
+constexpr std::uint32_t kFeatureExtent = 1u << 3;
 
 // First message of a producer; again after a RESYNC.
 struct Hello {
@@ -213,6 +217,17 @@ struct StreamHdr {
     std::uint32_t stream = 0;
     std::uint32_t reserved = 0;
     HdrMetadata metadata{};
+};
+
+// The app's window has another size. Of streams whose images are scaled to it; for the others the
+// image's size is the window's. Only to brokers whose WELCOME has kFeatureExtent.
+struct StreamExtent {
+    static constexpr Type kType = Type::stream_extent;
+    Header header{};
+    std::uint32_t stream = 0;
+    std::uint32_t width = 0;  // pixels, 1 .. kMaxExtent
+    std::uint32_t height = 0;
+    std::uint32_t reserved = 0;
 };
 
 struct StreamDestroy {

@@ -226,6 +226,13 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
             listener_.stream_hdr(m->stream, m->metadata);
             return {};
         }
+        case Type::stream_extent: {
+            auto m = decode<StreamExtent>(bytes);
+            if (!m) return m.error();
+            if (!streams_.contains(m->stream)) return broken("extent of an unknown stream");
+            listener_.stream_extent(m->stream, m->width, m->height);
+            return {};
+        }
         case Type::image:
             return handle_image(bytes, std::move(fds));
         case Type::image_gone: {

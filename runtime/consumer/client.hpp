@@ -37,6 +37,8 @@ class ClientListener {
     virtual void cursor(std::uint64_t /*stream*/, bool /*hidden*/) {}
     // What its cursor looks like there.
     virtual void cursor_image(std::uint64_t /*stream*/, const cursor::Image&) {}
+    virtual void stream_extent(std::uint64_t /*stream*/, std::uint32_t /*width*/,
+                               std::uint32_t /*height*/) {}
     virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
     // NOLINTNEXTLINE(performance-unnecessary-value-param): those who listen keep them
     virtual void image(const Image&, BufferFiles) {}

@@ -112,6 +112,9 @@ class Stream {
     std::uint64_t fence_time_ns(std::uint32_t slot, std::uint64_t serial) const noexcept;
 
     void set_title(const std::string& title);
+    // The window's size, where images are scaled to it: pixels, 1 .. stream::kMaxExtent. A call to
+    // the system when it is another one than before, else none.
+    void set_extent(std::uint32_t width, std::uint32_t height) noexcept;
     // What the frames that follow were graded for.
     void set_hdr(const stream::HdrMetadata& metadata);
     // Of a window that takes input: the app's cursor, while the window has the focus. Not of the

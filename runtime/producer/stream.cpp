@@ -193,6 +193,21 @@ void Stream::set_hdr(const stream::HdrMetadata& metadata) {
     if (state.announced) state.core->send_hdr(state);
 }
 
+void Stream::set_extent(std::uint32_t width, std::uint32_t height) noexcept {
+    State& state = *state_;
+    if (state.core->fork_guard.in_child()) return;
+    const std::lock_guard lock(state.mutex);
+    if (width == state.info.width && height == state.info.height) return;
+    state.info.width = width;
+    state.info.height = height;
+    if (!state.announced || !(state.core->features & stream::kFeatureExtent)) return;
+    auto message = stream::make<stream::StreamExtent>();
+    message.stream = state.number;
+    message.width = width;
+    message.height = height;
+    state.core->transport->send_waiting(stream::bytes_of(message));
+}
+
 void Stream::set_title(const std::string& title) {
     State& state = *state_;
     if (state.core->fork_guard.in_child()) return;

@@ -50,6 +50,8 @@ class Output {
     // frame; the output keeps a reference to it until it has shown the next one.
     virtual void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) = 0;
     virtual void set_title(const std::string& /*title*/) {}
+    // The app's window has this size, pixels: for pictures that are scaled to it.
+    virtual void set_extent(std::uint32_t /*width*/, std::uint32_t /*height*/) {}
     // Whether the app hides its cursor.
     virtual void set_cursor(bool /*hidden*/) {}
     // What it looks like.

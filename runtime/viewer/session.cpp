@@ -50,7 +50,7 @@ void Session::start(const std::string& socket_path) {
     options.socket_path = socket_path;
     options.name = "vdmabuf-viewer";
     options.features = importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0;
-    options.features |= input::kFeatureInput | cursor::kFeatureCursor;
+    options.features |= input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
@@ -185,6 +185,14 @@ void Session::stream_title(std::uint64_t stream, const std::string& title) {
     view->record->title = title;
     view->info.title = title_of(title, view->record->app);
     if (view->output) view->output->set_title(view->info.title);
+}
+
+void Session::stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) {
+    View* view = find(stream);
+    if (!view) return;
+    view->info.width = width;
+    view->info.height = height;
+    if (view->output) view->output->set_extent(width, height);
 }
 
 void Session::cursor(std::uint64_t stream, bool hidden) {

@@ -89,6 +89,7 @@ class Session final : public consumer::ClientListener {
     void cursor(std::uint64_t stream, bool hidden) override;
     void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
+    void stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const consumer::Frame& message) override;

@@ -198,6 +198,10 @@ class WindowOutput final : public Output {
     void set_cursor_image(const cursor::Image& image) override {
         if (window_ != 0) windows_.set_cursor_image(window_, image);
     }
+    void set_extent(std::uint32_t width, std::uint32_t height) override {
+        info_.width = width;  // from the next picture on
+        info_.height = height;
+    }
     void set_title(const std::string& title) override {
         info_.title = title;
         if (window_ != 0) windows_.set_title(window_, title);

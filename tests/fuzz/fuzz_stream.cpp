@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                        reinterpret_cast<const std::byte*>(data) + size);
     check_all<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle, StreamHdr,
               StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-              Configure, Close, Ping, ErrorMessage, Formats>(bytes);
+              Configure, Close, Ping, ErrorMessage, Formats, StreamExtent>(bytes);
     check_input<vdmabuf::input::FromConsumer>(bytes);
     check_input<vdmabuf::input::ToProducer>(bytes);
     const std::span<const char> text(reinterpret_cast<const char*>(data), size);

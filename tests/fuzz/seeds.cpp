@@ -159,7 +159,8 @@ int main(int argc, char** argv) {
     using namespace vdmabuf::stream;
     stream_seeds<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle, StreamHdr,
                  StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-                 Configure, Close, Ping, ErrorMessage, Formats>(Folder(root / "stream"));
+                 Configure, Close, Ping, ErrorMessage, Formats, StreamExtent>(
+        Folder(root / "stream"));
     raw_seeds<vdmabuf::raw::Offer, vdmabuf::raw::ProducerSend, vdmabuf::raw::Taken,
               vdmabuf::raw::Subscribe, vdmabuf::raw::Take, vdmabuf::raw::ConsumerSend,
               vdmabuf::raw::Offered, vdmabuf::raw::Buffer, vdmabuf::raw::Status>(

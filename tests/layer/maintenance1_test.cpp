@@ -175,8 +175,15 @@ TEST_F(Maintenance1Test, ScaledSwapchains) {
         ASSERT_TRUE(seen);
         EXPECT_EQ(seen->image.width, kWidth);
         EXPECT_TRUE(seen->image.scaling == each.told);
-        window.resize(static_cast<std::uint16_t>(150 + seed), 90);
-        for (int i = 0; i < 20; ++i) ASSERT_EQ(swap.show(++seed), VK_SUCCESS);
+        // The window on the host goes with the app's, though the swapchain stays.
+        const auto width = static_cast<std::uint16_t>(150 + seed);
+        window.resize(width, 90);
+        bool followed = false;
+        for (int i = 0; i < 200 && !followed; ++i) {
+            ASSERT_EQ(swap.show(++seed), VK_SUCCESS);
+            followed = host().wait_extent(width, 90, 50);
+        }
+        EXPECT_TRUE(followed);
     }
     scaling.scalingBehavior = 3;  // two at a time
     Swap refused(app, info);

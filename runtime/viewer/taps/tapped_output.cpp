@@ -50,6 +50,9 @@ class TappedOutput final : public Output {
     }
     void set_cursor(bool hidden) override { output_->set_cursor(hidden); }
     void set_cursor_image(const cursor::Image& image) override { output_->set_cursor_image(image); }
+    void set_extent(std::uint32_t width, std::uint32_t height) override {
+        output_->set_extent(width, height);
+    }
     void set_title(const std::string& title) override {
         output_->set_title(title);
         for (const auto& sink : sinks_) sink->set_title(title);

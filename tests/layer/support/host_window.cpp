@@ -30,7 +30,8 @@ HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) 
     options.socket_path = socket;
     options.name = "layer-test";
     // What is exported by a driver comes in no other way.
-    options.features = input::kFeatureInput | cursor::kFeatureCursor | consumer::kFeatureDmabuf;
+    options.features = input::kFeatureInput | cursor::kFeatureCursor | consumer::kFeatureDmabuf |
+                       stream::kFeatureExtent;
     client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
     thread_ = std::thread([this] { loop_->run(); });
 }
@@ -164,6 +165,16 @@ void HostWindow::stream_title(std::uint64_t stream, const std::string& title) {
     const std::lock_guard lock(mutex_);
     titles_[stream] = title;
     changed_.notify_all();
+}
+
+void HostWindow::stream_extent(std::uint64_t, std::uint32_t width, std::uint32_t height) {
+    const std::lock_guard lock(mutex_);
+    extent_ = {width, height};
+    changed_.notify_all();
+}
+
+bool HostWindow::wait_extent(std::uint32_t width, std::uint32_t height, int timeout_ms) {
+    return wait(timeout_ms, [&] { return extent_ == std::pair{width, height}; });
 }
 
 void HostWindow::cursor(std::uint64_t, bool hidden) {

@@ -47,6 +47,8 @@ class HostWindow final : public consumer::ClientListener {
     bool wait_app_id(const std::string& app_id, int timeout_ms = 5000);
     // The newest metadata that some stream has.
     bool wait_hdr(const stream::HdrMetadata& metadata, int timeout_ms = 5000);
+    // The newest size that some stream's window is said to have.
+    bool wait_extent(std::uint32_t width, std::uint32_t height, int timeout_ms = 5000);
     bool wait_streams(std::size_t count, int timeout_ms = 5000);
     std::size_t frame_count();
     // What it says of its display from now on; 0, as at first: nothing.
@@ -73,6 +75,7 @@ class HostWindow final : public consumer::ClientListener {
     void stream_added(const consumer::StreamAdded& message) override;
     void stream_removed(std::uint64_t stream) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
+    void stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) override;
     void cursor(std::uint64_t stream, bool hidden) override;
     void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
     void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;
@@ -94,6 +97,7 @@ class HostWindow final : public consumer::ClientListener {
     std::map<std::uint64_t, std::string> titles_;
     std::map<std::uint64_t, std::string> app_ids_;
     stream::HdrMetadata hdr_;
+    std::pair<std::uint32_t, std::uint32_t> extent_{0, 0};
     std::optional<bool> cursor_hidden_;
     std::optional<cursor::Image> cursor_image_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;

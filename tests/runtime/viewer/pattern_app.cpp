@@ -39,6 +39,7 @@ struct Options {
     std::string fourcc = "XR24";
     int mode = 0;
     double hz = 0;
+    bool stretched = false;  // to the window, which is 1.5 times as large after `resize_after`
     bool y_flip = false;
     bool follow = false;
     bool plain = false;
@@ -181,6 +182,7 @@ Status make_swapchain(producer::Connection& connection, producer::Stream& stream
         info.flags = options.y_flip ? stream::kImageYFlip : 0;
         info.strategy = stream::Strategy::host_pointer;
         info.planes[0] = {0, chain.pitch};
+        if (options.stretched) info.scaling.behaviour = stream::ScalingBehaviour::stretch;
         if (auto set = stream.set_image(slot, info, *buffer, &listener); !set) return set.error();
         chain.buffers.push_back(std::move(*buffer));
     }
@@ -230,7 +232,10 @@ int run(const Options& options) {
     std::uint64_t serial = 0;
     if (options.never) listener.wait_for_end();
     for (std::uint64_t n = 1; options.frames == 0 || n <= options.frames; ++n) {
-        const bool resize = n == options.resize_after || resize_wanted != 0;
+        if (options.stretched && n == options.resize_after) {
+            (*stream)->set_extent(options.width * 3 / 2, options.height * 3 / 2);
+        }
+        const bool resize = (n == options.resize_after && !options.stretched) || resize_wanted != 0;
         if (resize || (options.follow && listener.wish().first != 0 &&
                        listener.wish() != std::pair{chain.width, chain.height})) {
             auto wish = listener.wish();
@@ -282,6 +287,7 @@ int main(int argc, char** argv) {
     app.add_option("--fourcc", options.fourcc);
     app.add_option("--mode", options.mode);
     app.add_option("--hz", options.hz);
+    app.add_flag("--stretched", options.stretched);
     app.add_flag("--y-flip", options.y_flip);
     app.add_flag("--follow", options.follow);
     app.add_flag("--plain", options.plain);

@@ -92,6 +92,20 @@ TEST_F(Window, ScalesWithItsShapeKept) {
     end(*viewer);
 }
 
+// Pictures that are scaled to their window do not tell how large it is: the app does.
+TEST_F(Window, FollowsTheWindowOfScaledPictures) {
+    auto viewer = scene_.viewer({});
+    auto app =
+        scene_.app({"--stretched", "--hz", "60", "--resize-after", "60", "--title", "grows"});
+    EXPECT_TRUE(wait_until([&] {
+        const Png png = scene_.window("grows");
+        return png.width == 480 && png.height == 360 &&
+               png.at(470, 350) == test_picture(310, 230, 320, 240, 1) &&
+               png.at(10, 350) == test_picture(10, 230, 320, 240, 1);
+    }));
+    end(*viewer);
+}
+
 TEST_F(Window, KeysChooseTheScaleAndTakePictures) {
     auto viewer = scene_.viewer({"--scale", "integer", "--pictures", scene_.path(".")});
     auto app = scene_.app({"--once", "--title", "keys"});

@@ -182,6 +182,41 @@ TEST_F(ConsumerSessionTest, TextsOfAGuestCannotSteerATerminal) {
     EXPECT_STREQ(peer->expect<consumer::StreamAdded>().title, "a?[31mb");
 }
 
+TEST_F(ConsumerSessionTest, ExtentsAreToldToThoseThatWantThem) {
+    make_stream(1);
+    auto old = greeted_consumer();
+    old->expect<consumer::StreamAdded>();
+    auto hello = consumer_hello();
+    hello.features = stream::kFeatureExtent;
+    auto peer = consumer();
+    peer->send(hello);
+    const auto welcome = peer->expect<consumer::Welcome>();
+    EXPECT_TRUE(welcome.features & stream::kFeatureExtent);
+    const auto added = peer->expect<consumer::StreamAdded>();
+    auto extent = stream::make<stream::StreamExtent>();
+    extent.stream = 1;
+    extent.width = 300;
+    extent.height = 7;
+    app->send(extent);
+    const auto told = peer->expect<consumer::StreamExtent>();
+    EXPECT_EQ(told.stream, added.stream);
+    EXPECT_EQ(told.width, 300u);
+    EXPECT_EQ(told.height, 7u);
+    app->send(extent);  // no news
+    const std::uint64_t begin = now_ns();
+    for (extent.width = 1; extent.width <= 1000; ++extent.width) app->send(extent);
+    std::uint32_t last = 0;
+    std::uint64_t count = 0;
+    for (; last != 1000 && !HasFailure(); ++count) {
+        last = peer->expect<consumer::StreamExtent>().width;
+    }
+    EXPECT_LE(count, 2 + (now_ns() - begin) / (50 * kNsPerMs));
+    EXPECT_TRUE(old->silent());
+    // Those that come later are told with the stream.
+    auto late = greeted_consumer();
+    EXPECT_EQ(late->expect<consumer::StreamAdded>().width, 1000u);
+}
+
 TEST_F(ConsumerSessionTest, OneThatSaidNoHelloIsToldNothing) {
     auto peer = consumer();
     make_stream();

@@ -49,6 +49,12 @@ template <typename Message>
 Message good() {
     if constexpr (std::is_same_v<Message, Image>) return good_image();
     if constexpr (std::is_same_v<Message, Welcome>) return good_welcome();
+    if constexpr (std::is_same_v<Message, StreamExtent>) {
+        auto extent = make<StreamExtent>();
+        extent.width = 1;
+        extent.height = stream::kMaxExtent;
+        return extent;
+    }
     return make<Message>();
 }
 
@@ -59,7 +65,7 @@ using AllMessages =
     testing::Types<Hello, Welcome, StreamAdded, StreamRemoved, StreamTitle, Attach, Detach, Image,
                    ImageGone, Frame, Release, Presented, Configure, CloseStream, Imported,
                    ImageDone, Statistics, Query, StreamStatus, ImageStatus, QueryDone, ErrorMessage,
-                   Formats, ImageAgain, StreamHdr>;
+                   Formats, ImageAgain, StreamHdr, StreamExtent>;
 TYPED_TEST_SUITE(ConsumerEnvelopeTest, AllMessages);
 
 TYPED_TEST(ConsumerEnvelopeTest, OnlyTheRightSizeAndType) {

@@ -139,6 +139,12 @@ std::vector<Layout> all_layouts() {
     FIELD(stream::StreamTitle, stream);
     FIELD(stream::StreamTitle, reserved);
     FIELD(stream::StreamTitle, title);
+    MESSAGE("Stream protocol", "STREAM_EXTENT", stream::StreamExtent);
+    FIELD(stream::StreamExtent, header);
+    FIELD(stream::StreamExtent, stream);
+    FIELD(stream::StreamExtent, width);
+    FIELD(stream::StreamExtent, height);
+    FIELD(stream::StreamExtent, reserved);
     MESSAGE("Stream protocol", "STREAM_HDR", stream::StreamHdr);
     FIELD(stream::StreamHdr, header);
     FIELD(stream::StreamHdr, stream);
@@ -258,6 +264,11 @@ std::vector<Layout> all_layouts() {
     MESSAGE("Consumer protocol", "STREAM_REMOVED", consumer::StreamRemoved);
     FIELD(consumer::StreamRemoved, header);
     FIELD(consumer::StreamRemoved, stream);
+    MESSAGE("Consumer protocol", "STREAM_EXTENT", consumer::StreamExtent);
+    FIELD(consumer::StreamExtent, header);
+    FIELD(consumer::StreamExtent, stream);
+    FIELD(consumer::StreamExtent, width);
+    FIELD(consumer::StreamExtent, height);
     MESSAGE("Consumer protocol", "STREAM_HDR", consumer::StreamHdr);
     FIELD(consumer::StreamHdr, header);
     FIELD(consumer::StreamHdr, stream);

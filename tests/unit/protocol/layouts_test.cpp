@@ -76,8 +76,8 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
         if (layout.type == 0 || layout.section == "Device protocol") continue;
         EXPECT_TRUE(used[layout.section].insert(layout.type).second) << layout.name;
     }
-    EXPECT_EQ(used["Stream protocol"].size(), 19u);
-    EXPECT_EQ(used["Consumer protocol"].size(), 25u);
+    EXPECT_EQ(used["Stream protocol"].size(), 20u);
+    EXPECT_EQ(used["Consumer protocol"].size(), 26u);
     EXPECT_EQ(used["Raw buffers, producer's side"].size(), 9u);
     EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
     EXPECT_EQ(used["Input, producer's side"].size(), 3u);

@@ -86,13 +86,19 @@ Message good() {
     if constexpr (std::is_same_v<Message, BufferCreate>) return good_buffer();
     if constexpr (std::is_same_v<Message, BufferDestroy>) return good_destroy();
     if constexpr (std::is_same_v<Message, Welcome>) return good_welcome();
+    if constexpr (std::is_same_v<Message, StreamExtent>) {
+        auto extent = make<StreamExtent>();
+        extent.width = kMaxExtent;
+        extent.height = 1;
+        return extent;
+    }
     return make<Message>();
 }
 
 using AllMessages =
     testing::Types<Hello, StreamCreate, StreamImage, Present, StreamImageGone, StreamTitle,
                    StreamDestroy, Pong, BufferCreate, BufferDestroy, Welcome, Release, Presented,
-                   Configure, Close, Ping, ErrorMessage, Formats, StreamHdr>;
+                   Configure, Close, Ping, ErrorMessage, Formats, StreamHdr, StreamExtent>;
 TYPED_TEST_SUITE(StreamEnvelopeTest, AllMessages);
 
 TYPED_TEST(StreamEnvelopeTest, OnlyTheRightSizeAndType) {
@@ -221,6 +227,11 @@ TEST(StreamMessagesTest, SmallOnesOfProducers) {
     EXPECT_REFUSED(make<StreamImageGone>(), m.slot = kMaxSlots);
     EXPECT_REFUSED(make<StreamTitle>(), m.reserved = 1);
     EXPECT_REFUSED(make<StreamHdr>(), m.reserved = 1);
+    const auto extent = good<StreamExtent>();
+    EXPECT_REFUSED(extent, m.reserved = 1);
+    EXPECT_REFUSED(extent, m.width = 0);
+    EXPECT_REFUSED(extent, m.width = kMaxExtent + 1);
+    EXPECT_REFUSED(extent, m.height = 0);
     EXPECT_REFUSED(make<StreamTitle>(), std::memset(m.title, 'a', sizeof m.title));
     EXPECT_TAKEN(make<StreamTitle>(), std::memset(m.title, 'a', sizeof m.title - 1));
     EXPECT_REFUSED(make<StreamDestroy>(), m.reserved = 1);

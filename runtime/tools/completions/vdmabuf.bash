@@ -10,7 +10,7 @@ _vdmabuf() {
             [[ $'\n'$commands$'\n' != *$'\n'"$each"$'\n'* ]] || command=("$1" "$each") commands=''
         done
     fi
-    help=$("${command[@]}" --help 2>/dev/null | sed -n '/^Examples:/q;p' | grep -oE -- '--[a-z][a-z-]*' | sort -u)
+    help=$("${command[@]}" --help 2>/dev/null | sed '/^Examples:/,$d' | grep -oE -- '--[a-z][a-z-]*' | sort -u)
     mapfile -t COMPREPLY < <(compgen -W "$commands $help" -- "$word")
 }
 complete -o default -F _vdmabuf vdmabufctl vdmabufd vdmabuf-viewer

@@ -158,8 +158,8 @@ Backing::Outcome PbufferBacking::finish(window::Extent extent, std::span<const s
         read_back_.read(extent, page);
     }
     if (encodes_srgb_ && layout.bytes_per_pixel == 4 && read_back_.encodes_srgb()) {
-        encode_srgb(page.pixels + page.pitch * page.rows.first, page.pitch, extent.width,
-                    page.rows.count);
+        encode_srgb(page.pixels + page.pitch * page.rows.first,
+                    static_cast<std::size_t>(page.pitch), extent.width, page.rows.count);
     }
     frame.slot = page.slot;
     frame.gpu_done_ns = now_ns();

@@ -60,9 +60,16 @@ Result<ReceivedMessage> receive_message(int socket, std::span<std::byte> buffer)
     msg.msg_control = control.data();
     msg.msg_controllen = control.size();
     ssize_t got = 0;
-    do {
+    bool reset = false;
+    for (;;) {
         got = ::recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+        if (got >= 0) break;
+        if (errno == EINTR) continue;
+        // A peer that closes with something unread: Linux says so first, once, and only then gives
+        // out what that peer had sent before, such as why it goes.
+        if (errno != ECONNRESET || reset) break;
+        reset = true;
+    }
     if (got < 0) return Error{errno, std::string("recvmsg: ") + std::strerror(errno)};
 
     ReceivedMessage message;

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "tests/layer/fake/fixture.hpp"
+#include "tests/layer/support/sanitizers.hpp"
 #include "tests/layer/support/x_server.hpp"
 
 extern char** environ;
@@ -281,10 +282,9 @@ TEST_F(LoaderTrapsWithHost, Trap10_DevicesDestroyedWithSwapchainsAlive) {
 
 // The same with the instance: what the loader and the driver make of it is theirs.
 TEST_F(LoaderTrapsWithHost, Trap10_InstanceDestroyedWithSwapchainsAlive) {
-#ifdef __SANITIZE_ADDRESS__
-    // Not understood yet: the test passes, then LeakSanitizer's own search crashes.
-    GTEST_SKIP() << "LeakSanitizer does not survive what this leaves";
-#endif
+    // The device is never destroyed: the app's leak. LeakSanitizer's search (GCC 12) crashes at it,
+    // as the loader unloads a driver that has a device.
+    test::nobody_looks_for_leaks = true;
     App app;
     ASSERT_EQ(app.created, VK_SUCCESS);
     Swap swap(app, swapchain_info(app.headless_surface(), kWidth, kHeight));

@@ -164,10 +164,11 @@ TEST_F(Record, KilledInTheMiddleLeavesWhatCanBePlayed) {
     viewer->wait();
     const DecodedVideo video = decode(scene_.path("killed.mkv"));
     const auto times = times_of(*app);
-    // No more than the last cluster, of a second, is missing.
+    // No more than the last cluster, of a second, is missing, and what a busy machine had not
+    // encoded yet.
     EXPECT_GE(video.frames.size(), 60U);
     EXPECT_GE(video.frames.back().time_ns,
-              times.rbegin()->second - times.begin()->second - 1'500'000'000);
+              times.rbegin()->second - times.begin()->second - 2'500'000'000);
     for (const DecodedFrame& frame : video.frames) {
         EXPECT_LE(largest_difference(frame.picture, frame.serial, 4), 12) << frame.serial;
     }

@@ -40,6 +40,9 @@ struct Recorder : ClientListener {
         log.push_back("gone " + std::to_string(i));
     }
     void frame(const Frame& m) override { log.push_back("frame " + std::to_string(m.serial)); }
+    void broker_says(const ErrorMessage& m) override {
+        log.push_back("says: " + get_text(m.text));
+    }
     void query_done() override { log.push_back("query done"); }
 };
 
@@ -147,6 +150,17 @@ TEST_F(ClientTest, AStreamFromBeginningToEnd) {
     EXPECT_THAT(listener_.log,
                 testing::ElementsAre("connected", "added 1 cube", "image 1", "frame 5", "gone 1",
                                      "title sphere", "removed 1"));
+}
+
+// One that turns consumers away does not read what they say.
+TEST_F(ClientTest, WhyTheBrokerGoesIsHeardThoughItReadNothing) {
+    auto message = make<ErrorMessage>();
+    put_text(message.text, "no room");
+    ASSERT_EQ(send_message(broker_.get(), bytes_of(message)), 0);
+    broker_.reset();  // HELLO is unread
+    spin();
+    EXPECT_THAT(listener_.log,
+                testing::ElementsAre("says: no room", testing::HasSubstr("closed by the broker")));
 }
 
 TEST_F(ClientTest, OfALongListTheBestOfEachFormatAreSaid) {

@@ -314,16 +314,24 @@ TEST_F(UdmabufSessionTest, ALocalProducersDmabufIsHandedOn) {
     const auto view = map_all(fds[0].get(), kImageBytes);
     pages.page(0)[100] = std::byte{9};
     EXPECT_EQ(view.bytes()[100], std::byte{9});
-    // It cannot be had as runs.
+    // For those that do not import it, a file to map: asked for, and of themselves.
     peer->send(of_image<consumer::ImageAgain>());
     take_image(*peer);
-    EXPECT_EQ(got.memory, number(consumer::MemoryKind::none));
-    EXPECT_THAT(std::string(got.reason), HasSubstr("producer's own dmabuf"));
     auto old = greeted_consumer();
     old->expect<consumer::StreamAdded>();
-    old->send(attach(id));
-    EXPECT_THAT(std::string(old->expect<consumer::ErrorMessage>().text),
-                HasSubstr("producer's own dmabuf"));
+    for (int i = 0; i < 2; ++i) {
+        if (i == 1) {
+            old->send(attach(id));
+            take_image(*old);
+        }
+        EXPECT_EQ(got.memory, number(consumer::MemoryKind::runs));
+        EXPECT_EQ(got.run_count, 1u);
+        ASSERT_EQ(fds.size(), 2u);
+        const auto run = map_all(fds[1].get(), kImageBytes);
+        pages.page(1)[7] = static_cast<std::byte>(i + 3);
+        EXPECT_EQ(run.bytes()[kPage + 7], static_cast<std::byte>(i + 3));
+    }
+    old->hang_up();
     // It is nobody's but the producer's in the end.
     fds.clear();
     auto destroy = stream::make<stream::BufferDestroy>();

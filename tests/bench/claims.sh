@@ -95,7 +95,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 done
 calls=$(list "${CALLS[@]}") threads=$(list "${THREADS[@]}")
 say "an idle viewer"
-viewer=$("$REPO/tests/bench/viewer.sh" "$RELEASE" 3)
+viewer=$("$REPO/tests/bench/viewer.sh" "$RELEASE" $((ROUNDS - 2)))
 say "registration of a 4K buffer"
 registration=$("$RELEASE/tests/bench/registration_bench" --producer "$RUN_DIR/vdmabuf/producer.sock" \
   --consumer "$RUN_DIR/vdmabuf/consumer.sock" --rounds $((ROUNDS * 10)))

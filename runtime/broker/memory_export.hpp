@@ -60,8 +60,7 @@ class MemoryExporter {
         : share_vm_memory_(share_vm_memory), udmabuf_(std::move(udmabuf)) {}
 
     // EACCES when the configuration forbids what is left, ENOTSUP when only a dmabuf would do, as
-    // nobody can map it, else
-    // what the system says; the text is for people.
+    // nobody can map it, else what the system says; the text is for people.
     Result<ExportedMemory> give(Buffer& buffer, bool as_dmabuf);
 
     // Whether pages of a VM can become dmabufs here; nobody can use tiled images without.

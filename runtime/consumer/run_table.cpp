@@ -88,8 +88,9 @@ Result<BufferFiles> take_buffer(const Image& image, std::vector<UniqueFd> fds) {
         struct stat st {};
         if (::fstat(fd.get(), &st) != 0) return system_error("fstat of a buffer's file");
         // Dmabufs are of no type, and have a size.
-        if ((st.st_mode & S_IFMT) != S_IFREG && (st.st_mode & S_IFMT) != 0)
-            return bad("a file of the runs is not a regular one");
+        if ((st.st_mode & S_IFMT) != S_IFREG && (st.st_mode & S_IFMT) != 0) {
+            return bad("a file of the runs is neither a regular one nor a dmabuf");
+        }
         sizes.push_back(static_cast<std::uint64_t>(st.st_size));
     }
     if (auto checked = check_runs(*runs, sizes, image.buffer_size); !checked) {

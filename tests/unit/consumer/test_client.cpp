@@ -40,9 +40,7 @@ struct Recorder : ClientListener {
         log.push_back("gone " + std::to_string(i));
     }
     void frame(const Frame& m) override { log.push_back("frame " + std::to_string(m.serial)); }
-    void broker_says(const ErrorMessage& m) override {
-        log.push_back("says: " + get_text(m.text));
-    }
+    void broker_says(const ErrorMessage& m) override { log.push_back("says: " + get_text(m.text)); }
     void query_done() override { log.push_back("query done"); }
 };
 

@@ -33,6 +33,8 @@ MODULES=(
   drivers/gpu/drm/vgem drivers/gpu/drm/virtio
 )
 DRM_MODULES=(drm drm_kms_helper drm_shmem_helper clients/drm_client_lib)
+# Beside them, added to a kernel that is there already.
+INPUT_MODULES=(evdev misc/uinput mouse/psmouse)
 
 # The newest release of the series of which both image and headers are there.
 newest_release() {
@@ -148,6 +150,22 @@ unpack() {
   mv "$PART" "$ROOT"
 }
 
+# The modules of input, out of the same packages.
+add_input_modules() {
+  local list module
+  local -a debs=() packages=() patterns=()
+  for package in "${IMAGE[@]}"; do packages+=("linux-$package-$RELEASE"); done
+  list=$("$REPO/scripts/apt-suite.sh" "$SUITE" download "${packages[@]}") || return
+  mapfile -t debs <<<"$list"
+  for module in "${INPUT_MODULES[@]}"; do patterns+=("*/lib/modules/*/kernel/drivers/input/$module.ko*"); done
+  for deb in "${debs[@]}"; do
+    # a package without any of them is fine
+    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$ROOT/modules" --transform 's,^\./usr/,./,' --wildcards "${patterns[@]}" 2>/dev/null || true
+  done
+  /sbin/depmod -b "$ROOT/modules" "$RELEASE"
+  echo "${INPUT_MODULES[*]}" >"$ROOT/input-stamp"
+}
+
 # Counts up with what this script makes of the same packages.
 stamp() { echo "2 ${MODULES[*]} ${DRM_MODULES[*]}"; }
 
@@ -158,5 +176,10 @@ if [[ ! -f $ROOT/release || $(stamp) != "$(cat "$ROOT/stamp" 2>/dev/null)" ]]; t
   RELEASE=$(newest_release)
   [[ -n $RELEASE ]] || die "$SUITE has no kernel of series $SERIES with headers"
   unpack
+fi
+if [[ ${INPUT_MODULES[*]} != "$(cat "$ROOT/input-stamp" 2>/dev/null)" ]]; then
+  RELEASE=$(cat "$ROOT/release")
+  # Its packages may be gone by now: then all of the newest ones.
+  add_input_modules || { RELEASE=$(newest_release) && unpack && add_input_modules; }
 fi
 echo "$ROOT"

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# viewer.sh BUILD ROUNDS: an idle viewer with a window on a virtual X server. How long a frame that
+# viewer.sh BUILD ROUNDS SECONDS: an idle viewer with a window on a virtual X server. How long a frame that
 # it receives takes until its drawing has been handed to the GPU, beside how long a thread takes to
 # be woken, turn and turn about; and how often viewer and broker wake up in ten seconds in which
 # nothing changes. JSON on standard output.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
-(($# == 2)) || usage_error "BUILD and ROUNDS are needed"
-BUILD_DIR=$(realpath -- "$1") ROUNDS=$2
+(($# == 3)) || usage_error "BUILD, ROUNDS and SECONDS of each are needed"
+BUILD_DIR=$(realpath -- "$1") ROUNDS=$2 SECONDS_A_ROUND=$3
 RATE=10 # frames a second: at 4K the X server is busy with one for 25 ms, and everybody is to sleep in between
-SECONDS_A_ROUND=20
 STILL_S=10
 if [[ -z ${VDMABUF_BENCH_DISPLAY:-} ]]; then
   # As for the other figures of single calls: what else runs on the machine must not be measured. The X
@@ -59,7 +58,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
     submit=$(jq --arg size "$size" --slurpfile stats "$RUN_DIR/stats.json" \
       '. + [$stats[0] | {size: $size, frames: .frames_received} + .received_to_submitted_us]' <<<"$submit")
   done
-  woken=$("$BUILD_DIR/tests/bench/wake_bench" $((RATE * 10)) "$RATE")
+  woken=$("$BUILD_DIR/tests/bench/wake_bench" $((RATE * SECONDS_A_ROUND / 2)) "$RATE")
   wake=$(jq --argjson woken "$woken" '. + [$woken]' <<<"$wake")
   say "viewer, round $round: submitted after $(jq -c '.[-2:] | map([.size, .p50, .p99])' <<<"$submit") us, a thread wakes after $(jq -c '[.p50, .p99]' <<<"$woken") us" >&2
 done

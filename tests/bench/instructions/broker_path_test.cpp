@@ -26,9 +26,9 @@ class BrokerPath : public Harness {
         };
     }
     // Frames of stream 1, each shown and given back when the next one comes.
-    void run_frames(Peer& app, SocketPeer& viewer) {
-        viewer.send(attach(viewer.expect<consumer::StreamAdded>().stream));
-        const std::uint64_t id = viewer.expect<consumer::Image>().stream;
+    void run_frames(Peer& app, SocketPeer& viewer, std::uint64_t id) {
+        viewer.send(attach(id));
+        ASSERT_EQ(viewer.expect<consumer::Image>().stream, id);
         for (int i = 1; i < 3; ++i) viewer.expect<consumer::Image>();
         std::uint32_t slot = 0;
         for (std::uint64_t serial = 1; serial <= kWarmUp + kFrames; ++serial) {
@@ -46,12 +46,37 @@ class BrokerPath : public Harness {
     bool measuring_ = false;
 };
 
+// 64 streams more of the same app and viewer, each with a picture that stands still.
+TEST_F(BrokerPath, SocketBesideIdleStreams) {
+    constexpr std::uint32_t kIdle = 64;
+    config.local.streams = kIdle + 1;
+    const auto app = greeted_producer();
+    give_stream(*app, 3);
+    settle();
+    const auto viewer = greeted_consumer();
+    const auto active = viewer->expect<consumer::StreamAdded>().stream;
+    const BufferId shared = id_of(200);
+    give_buffer(*app, shared);
+    for (std::uint32_t number = 2; number < 2 + kIdle; ++number) {
+        app->send(create(number));
+        app->send(image(number, 0, shared));
+        const std::uint64_t id = viewer->await<consumer::StreamAdded>().stream;
+        viewer->send(attach(id));
+        viewer->await<consumer::Image>();
+        app->send(present(number, 0, 1));
+        viewer->await<consumer::Frame>();
+        viewer->send(presented(id, 1));
+    }
+    settle();
+    run_frames(*app, *viewer, active);
+}
+
 TEST_F(BrokerPath, Socket) {
     const auto app = greeted_producer();
     give_stream(*app, 3);
     settle();
     const auto viewer = greeted_consumer();
-    run_frames(*app, *viewer);
+    run_frames(*app, *viewer, viewer->expect<consumer::StreamAdded>().stream);
 }
 
 // What the virtio device adds for a guest's frame: a PRESENT comes in, two messages go back.

@@ -74,6 +74,8 @@ def main():
     paths = {
         "layer_and_producer": (present_path, "PresentPath.Frames", layer, "--instr-atstart=no"),
         "broker": (broker_path, "BrokerPath.Socket", broker_path, "--collect-atstart=no"),
+        "broker_beside_64_idle_streams": (
+            broker_path, "BrokerPath.SocketBesideIdleStreams", broker_path, "--collect-atstart=no"),
         "virtio_device": (broker_path, "DevicePath.Messages", broker_path, "--collect-atstart=no"),
     }
     counts = {}

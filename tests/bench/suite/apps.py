@@ -106,7 +106,7 @@ WAYS = {"xvfb": "natively, Xvfb", "weston": "natively, Weston (pixman)", "headle
 
 def measure(rounds, quick):
     results = {}
-    for app in APPS:
+    for app in APPS[:1] if quick else APPS:
         for size in ["256x256", "3840x2160"] if quick else app.frames:
             collected = {way: [] for way in WAYS if app.wayland or way != "weston"}
             for _ in range(min(rounds, app.rounds)):

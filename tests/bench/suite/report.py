@@ -66,7 +66,7 @@ def targets(r):
                             with_spread(one["ratio"]), "at least 0.95", median(one["ratio"]) >= 0.95))
     if scale := r.get("scale"):
         most, ratio = scale["idle"][-1]["n"], scale["idle_ratio"]
-        rows.append(verdict(f"broker's CPU time a frame with {most} idle streams beside the active one, over none",
+        rows.append(verdict(f"broker's CPU time a frame with {most} idle streams beside the active one, over none, at full speed",
                             with_spread(ratio), "1, give or take what is measurable", ratio["min"] <= 1.02 and ratio["median"] < 1.1))
         idle = scale["only_idle"][-1]
         rows.append(verdict(f"broker's CPU time a second with {idle['n']} idle streams alone",
@@ -92,7 +92,8 @@ def micro(r):
     send = r["send_to_receive"]
     for key, text in (("send_to_receive", "send to receive, from `present()` until the consumer has the frame"),
                       ("socket_one_way", "*limit:* half a round trip of a bare Unix socket, two processes"),
-                      ("bare_relay", "*limit:* by a relay in another process that does nothing else, epoll on both ways")):
+                      ("bare_relay", "*limit:* by a relay in another process that does nothing else, epoll on both ways"),
+                      ("shortest_relay", "*limit:* by a relay that can wait for one socket only, recv on both ways")):
         rows.append([f"{text}: median, p99", f"{with_spread(send[key]['p50'])}, {with_spread(send[key]['p99'])}"])
     for name, text in (("ioctl", "in a guest: an ioctl that does nothing (INFO)"),
                        ("alloc", "in a guest: ALLOC of a 4K buffer"), ("share", "in a guest: SHARE of it"),

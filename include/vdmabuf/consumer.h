@@ -26,6 +26,7 @@
 #ifndef VDMABUF_CONSUMER_H
 #define VDMABUF_CONSUMER_H
 
+#include <vdmabuf/input.h>
 #include <vdmabuf/types.h>
 
 #ifdef __cplusplus
@@ -123,6 +124,8 @@ VDMABUF_API void vdmabuf_unmap(const void* address, size_t length);
 
 /* ---- What events bring -------------------------------------------------- */
 
+#define VDMABUF_STREAM_TAKES_INPUT 0x1u /* vdmabuf_consumer_input() reaches it */
+
 struct vdmabuf_stream_info {
     uint32_t size;
     uint32_t pid;   /* in the producer's world */
@@ -133,6 +136,8 @@ struct vdmabuf_stream_info {
     const char* app;
     const char* app_id; /* as a desktop knows the app */
     const char* title;
+    uint32_t flags; /* VDMABUF_STREAM_* */
+    uint32_t reserved;
 };
 
 struct vdmabuf_plane {
@@ -183,6 +188,28 @@ struct vdmabuf_frame_info {
     uint64_t forwarded_ns;
     uint64_t presented_count;  /* frames of the stream so far, this one included */
     uint64_t cpu_copied_bytes; /* by the producer, for this frame */
+};
+
+#define VDMABUF_CURSOR_HIDDEN 0x1u
+#define VDMABUF_MAX_CURSOR 256 /* pixels a side */
+
+/*
+ * The app's cursor over a window that has the focus here. It is drawn by this program, or the
+ * display that it shows the window on, where the user's pointer is: frames do not have it.
+ */
+struct vdmabuf_cursor_info {
+    uint32_t size;
+    uint32_t flags; /* VDMABUF_CURSOR_HIDDEN: the app wants none */
+    uint64_t stream;
+    uint32_t width; /* pixels, 1 .. VDMABUF_MAX_CURSOR; 0: nothing is said of the shape */
+    uint32_t height;
+    uint32_t hot_x; /* the pixel that points, inside */
+    uint32_t hot_y;
+    /*
+     * width * height of them, row by row: alpha in the highest byte, then red, green, blue, which
+     * are multiplied by alpha. NULL: as width 0.
+     */
+    const uint32_t* pixels;
 };
 
 #define VDMABUF_RAW_ID_SIZE 16
@@ -259,6 +286,8 @@ enum vdmabuf_consumer_event_type {
     /* text: the broker refuses a request (a stream whose memory it keeps from consumers, say), or
      * the connection, which it then ends; the library tries again all the same. */
     VDMABUF_CONSUMER_ERROR = 15,
+    /* cursor: of a stream that has the focus here; said whenever it changes */
+    VDMABUF_CONSUMER_CURSOR = 16,
 };
 
 /* A type that a program does not know is to be ignored. */
@@ -275,6 +304,7 @@ struct vdmabuf_consumer_event {
         const struct vdmabuf_raw_message* message;
         const struct vdmabuf_raw_gone* gone;
         const struct vdmabuf_raw_refused* refused;
+        const struct vdmabuf_cursor_info* cursor;
     };
 };
 
@@ -361,6 +391,24 @@ VDMABUF_API int vdmabuf_consumer_configure(struct vdmabuf_consumer* consumer, ui
                                            uint32_t flags);
 /* Asks the app to close the window. */
 VDMABUF_API int vdmabuf_consumer_close_stream(struct vdmabuf_consumer* consumer, uint64_t stream);
+
+#define VDMABUF_INPUT_MAX_EVENTS 256 /* of one call */
+
+/*
+ * What the user did in the window of an attached stream, in this order; `width` and `height` are
+ * the pixels that coordinates belong to (1 .. 32768): the picture's size, or that of the window if
+ * the picture fills it. What happened together belongs into one call. The first event of a window
+ * is VDMABUF_INPUT_FOCUS with value 1: without it nothing of what follows reaches the app, nor when
+ * another program has taken the focus since. After a restart of the broker nobody has it.
+ * VDMABUF_CONSUMER_CURSOR tells of the cursor from then on. No event of a refused call is sent.
+ * count 0 does nothing. Errors: -EOPNOTSUPP (the stream takes no input), -EINVAL (an event is not
+ * as <vdmabuf/input.h> has it; the text says which), -EMSGSIZE (more than
+ * VDMABUF_INPUT_MAX_EVENTS), -EAGAIN (more than some 2000 calls a second: put motions together, and
+ * try again).
+ */
+VDMABUF_API int vdmabuf_consumer_input(struct vdmabuf_consumer* consumer, uint64_t stream,
+                                       const struct vdmabuf_input_event* events, size_t count,
+                                       uint32_t width, uint32_t height);
 
 struct vdmabuf_format {
     uint32_t fourcc; /* DRM_FORMAT_* */

@@ -49,7 +49,7 @@ extern "C" {
 #endif
 
 /* Version of the interface, counted up with every addition. */
-#define VDMABUF_API_VERSION 1
+#define VDMABUF_API_VERSION 2
 
 #define VDMABUF_MAX_MESSAGE 1024 /* bytes */
 #define VDMABUF_MAX_TOPIC 63     /* bytes, without the NUL */

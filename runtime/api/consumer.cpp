@@ -119,6 +119,12 @@ int vdmabuf_consumer_close_stream(struct vdmabuf_consumer* consumer, uint64_t st
     return on(consumer, [&](auto& it) { return it.close_stream(stream); });
 }
 
+int vdmabuf_consumer_input(struct vdmabuf_consumer* consumer, uint64_t stream,
+                           const struct vdmabuf_input_event* events, size_t count, uint32_t width,
+                           uint32_t height) {
+    return on(consumer, [&](auto& it) { return it.input(stream, events, count, width, height); });
+}
+
 int vdmabuf_consumer_formats(struct vdmabuf_consumer* consumer,
                              const struct vdmabuf_format* formats, size_t count) {
     return on(consumer, [&](auto& it) { return it.formats(formats, count); });

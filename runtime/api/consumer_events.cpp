@@ -40,8 +40,11 @@ StreamRecord::StreamRecord(const consumer::StreamAdded& message)
     info.vm = vm.c_str();
     info.app = app.c_str();
     info.app_id = app_id.c_str();
+    info.flags = message.flags & VDMABUF_STREAM_TAKES_INPUT;
     set_title(consumer::get_text(message.title));
 }
+
+static_assert(VDMABUF_STREAM_TAKES_INPUT == stream::kStreamTakesInput);
 
 void StreamRecord::set_title(const std::string& text) {
     title = text;

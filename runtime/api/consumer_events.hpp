@@ -15,6 +15,7 @@
 
 #include "runtime/api/memory.hpp"
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 
 namespace vdmabuf::api {
@@ -106,9 +107,15 @@ struct RawBufferEvent {
     raw::Buffer message;
     std::unique_ptr<Memory> memory;
 };
-using ConsumerEvent = std::variant<ConnectedEvent, DisconnectedEvent, ErrorEvent, StreamAddedEvent,
-                                   StreamRemovedEvent, StreamTitleEvent, ImageEvent, ImageGoneEvent,
-                                   FrameEvent, raw::Offered, raw::Gone, RawBufferEvent,
-                                   raw::TakeRefused, raw::ConsumerMessage, raw::ConsumerCredit>;
+struct CursorEvent {
+    std::uint64_t stream = 0;
+    bool hidden = false;
+    cursor::Image image;  // no pixels: of the shape nothing is said
+};
+using ConsumerEvent =
+    std::variant<ConnectedEvent, DisconnectedEvent, ErrorEvent, StreamAddedEvent,
+                 StreamRemovedEvent, StreamTitleEvent, ImageEvent, ImageGoneEvent, FrameEvent,
+                 raw::Offered, raw::Gone, RawBufferEvent, raw::TakeRefused, raw::ConsumerMessage,
+                 raw::ConsumerCredit, CursorEvent>;
 
 }  // namespace vdmabuf::api

@@ -20,6 +20,7 @@ Result<std::unique_ptr<vdmabuf_consumer>> vdmabuf_consumer::open(
     consumer::Client::Options client;
     client.name = options.name ? options.name : process_name();
     client.features = options.flags & VDMABUF_CONSUMER_DMABUF ? consumer::kFeatureDmabuf : 0;
+    client.features |= input::kFeatureInput | cursor::kFeatureCursor;
     const bool waits = options.flags & VDMABUF_CONSUMER_WAIT;
     if (options.socket) {
         client.socket_path = options.socket;
@@ -264,6 +265,7 @@ void vdmabuf_consumer::forget_events_of(std::uint64_t stream) {
         if (const auto* frame = std::get_if<FrameEvent>(&event)) {
             return frame->record->info.stream == stream;
         }
+        if (const auto* cursor = std::get_if<CursorEvent>(&event)) return cursor->stream == stream;
         return false;
     });
 }

@@ -14,6 +14,7 @@
 #include "runtime/api/consumer_events.hpp"
 #include "runtime/api/entry.hpp"
 #include "runtime/api/pollable_loop.hpp"
+#include "runtime/common/rate.hpp"
 #include "runtime/consumer/client.hpp"
 
 // What <vdmabuf/consumer.h> calls a consumer. Messages are checked when they come and wait as
@@ -43,6 +44,8 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
     int configure(std::uint64_t stream, std::uint32_t width, std::uint32_t height,
                   std::uint64_t refresh_ns, std::uint32_t flags);
     int close_stream(std::uint64_t stream);
+    int input(std::uint64_t stream, const vdmabuf_input_event* events, std::size_t count,
+              std::uint32_t width, std::uint32_t height);
     int formats(const vdmabuf_format* list, std::size_t count);
 
     // ---- raw buffers
@@ -56,6 +59,11 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
     vdmabuf::api::LastError error;
 
   private:
+    // Messages: less than what makes a broker end the connection (docs/protocol.md, Input), so that
+    // a program that sends too many hears so instead.
+    static constexpr std::uint64_t kInputsInARow = 2048;
+    static constexpr std::uint64_t kInputsPerSecond = 1900;
+
     using Stream = vdmabuf::api::StreamRecord;
     using ImageRecord = vdmabuf::api::ImageRecord;
     using Raw = vdmabuf::api::RawRecord;
@@ -72,6 +80,8 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
                vdmabuf::consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const vdmabuf::consumer::Frame& message) override;
+    void cursor(std::uint64_t stream, bool hidden) override;
+    void cursor_image(std::uint64_t stream, const vdmabuf::cursor::Image& image) override;
     void query_done() override;
     void broker_says(const vdmabuf::consumer::ErrorMessage& message) override;
     vdmabuf::Status raw_message(std::span<const std::byte> bytes,
@@ -93,6 +103,7 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
     bool hand(vdmabuf::raw::TakeRefused& message);
     bool hand(vdmabuf::raw::ConsumerMessage& message);
     bool hand(vdmabuf::raw::ConsumerCredit& message);
+    bool hand(vdmabuf::api::CursorEvent& event);
 
     template <typename Message>
     vdmabuf::Status queue_raw(std::span<const std::byte> bytes);
@@ -136,4 +147,6 @@ struct vdmabuf_consumer final : private vdmabuf::consumer::ClientListener {
     vdmabuf_raw_message out_message_{};
     vdmabuf_raw_gone out_gone_{};
     vdmabuf_raw_refused out_refused_{};
+    vdmabuf_cursor_info out_cursor_{};
+    vdmabuf::Rate input_rate_{kInputsInARow, kInputsPerSecond};
 };

@@ -9,11 +9,11 @@
 #include <string>
 #include <unordered_map>
 
-#include "runtime/broker/rate.hpp"
 #include "runtime/broker/raw_consumer.hpp"
 #include "runtime/broker/router.hpp"
 #include "runtime/broker/socket_channel.hpp"
 #include "runtime/common/consumer_messages.hpp"
+#include "runtime/common/rate.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
 

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "runtime/broker/broker.hpp"
-#include "runtime/broker/rate.hpp"
+#include "runtime/common/rate.hpp"
 
 namespace vdmabuf::broker {
 

@@ -12,10 +12,10 @@
 #include "runtime/broker/input_queue.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
-#include "runtime/broker/rate.hpp"
 #include "runtime/broker/telling.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
+#include "runtime/common/rate.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/stream_messages.hpp"
 

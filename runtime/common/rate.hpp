@@ -5,7 +5,7 @@
 
 #include "runtime/common/clock.hpp"
 
-namespace vdmabuf::broker {
+namespace vdmabuf {
 
 // How often something may be done: so often in a row, and so often a second.
 class Rate {
@@ -13,8 +13,8 @@ class Rate {
     Rate(std::uint64_t in_a_row, std::uint64_t per_second)
         : in_a_row_(in_a_row), one_ns_(kNsPerSecond / per_second), left_(in_a_row) {}
 
-    // Once more. False: that is too often.
-    bool spend(std::uint64_t now_ns) {
+    // So many times more. False: that is too often, and none is counted.
+    bool spend(std::uint64_t now_ns, std::uint64_t times = 1) {
         const std::uint64_t earned = (now_ns - since_ns_) / one_ns_;
         if (earned >= in_a_row_ - left_) {
             left_ = in_a_row_;
@@ -23,8 +23,8 @@ class Rate {
             left_ += earned;
             since_ns_ += earned * one_ns_;
         }
-        if (left_ == 0) return false;
-        --left_;
+        if (left_ < times) return false;
+        left_ -= times;
         return true;
     }
 
@@ -35,4 +35,4 @@ class Rate {
     std::uint64_t since_ns_ = 0;  // up to when left_ has been filled up
 };
 
-}  // namespace vdmabuf::broker
+}  // namespace vdmabuf

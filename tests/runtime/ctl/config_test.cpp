@@ -83,6 +83,14 @@ TEST_F(ConfigFile, MistakesAreToldWithTheirLine) {
         {"[vdmabuf-run]\n\ngl = \"glx\"\n", RUN,
          ":3: gl must be auto, egl, zink or none, not 'glx'"},
         {"[vdmabuf-run]\nglx = true\n", RUN, ":2: [vdmabuf-run] has no option 'glx'"},
+        {"# a [comment]\n[vdmabuf-rum]\ngl = \"none\"\n", RUN,
+         ":2: there is no section [vdmabuf-rum]; there are [vdmabufd], [vdmabuf-viewer], "},
+        {"[vdmabuf-run.gl]\ngl = \"none\"\n", RUN, ":2: there is no section [vdmabuf-run.gl]"},
+        {"gl = \"none\"\n[vdmabuf-run]\n", RUN, ":1: 'gl' stands in no [section]"},
+        {"[vdmabuf-run]\ngl\n", RUN, ":2: 'gl' is no key = value"},
+        {"[[vdmabuf-run]]\ngl = \"none\"\n", RUN, ":1: '[[vdmabuf-run]]' is no [section]"},
+        {"[vdmabuf-run]\ngl = \"none\"\ngl = \"egl\"\n", RUN,
+         ":3: 'gl' stands here already, in line 2"},
     };
     const std::string file = scene_.path("mistake.toml");
     int number = 0;

@@ -109,7 +109,10 @@ void ConsumerSession::title_changed(Stream& stream) {
 }
 
 void ConsumerSession::hdr_changed(Stream& stream) {
-    if (!stream.attached(index_)) return;
+    if (stream.attached(index_)) send_hdr(stream);
+}
+
+void ConsumerSession::send_hdr(const Stream& stream) {
     auto message = consumer::make<consumer::StreamHdr>();
     message.stream = stream.id();
     message.metadata = stream.hdr();
@@ -161,7 +164,9 @@ void ConsumerSession::image_gone(Stream& stream, std::uint64_t image) {
 // False, and the consumer has been told why, when it cannot have the image.
 bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
                                  const std::shared_ptr<Image>& image, bool as_dmabuf) {
-    auto exported = router_.export_image(*image, as_dmabuf);
+    const std::string unknown = colours_unknown(*image);
+    auto exported = unknown.empty() ? router_.export_image(*image, as_dmabuf)
+                                    : Result<ExportedMemory>(Error{ENOTSUP, unknown});
     if (!exported && takes_dmabufs()) {
         // It goes on without this image, and can say why.
         LOG_WARNING("image %llu of stream %llu cannot be handed out: %s",
@@ -197,6 +202,13 @@ bool ConsumerSession::give_image(Stream& stream, Attachment& attachment,
     held.image = image;
     held.memory = exported->kind;
     return true;
+}
+
+// Numbers that mean another colour than the consumer believes are worse than no picture.
+std::string ConsumerSession::colours_unknown(const Image& image) const {
+    if (router_.shows(index_, image.message.colour_space)) return {};
+    return std::string("its colours are ") + stream::colour_space_name(image.message.colour_space) +
+           ", which '" + name_ + "' does not show";
 }
 
 void ConsumerSession::drop_attachment(Stream& stream) {
@@ -254,6 +266,10 @@ void ConsumerSession::message(std::span<const std::byte> bytes) {
             return handle<consumer::Formats>(bytes);
         case Type::image_again:
             return handle<consumer::ImageAgain>(bytes);
+        case Type::colour_spaces:
+            return handle<consumer::ShownColourSpaces>(bytes);
+        case Type::colour_shown:
+            return handle<consumer::StreamColourShown>(bytes);
         default:
             return refuse(ErrorCode::protocol, number(*type), "unknown type of message");
     }
@@ -274,8 +290,8 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     name_ = consumer::get_text(hello->name);
     raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
-    welcome.features =
-        raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor |
+                       stream::kFeatureExtent | stream::kFeatureColours;
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);
@@ -306,8 +322,9 @@ void ConsumerSession::on(const consumer::Attach& message) {
         return;
     }
     router_.consumer_attaches(index_);
+    // Before the frame that it belongs to.
+    if (stream->hdr() != stream::HdrMetadata{}) send_hdr(*stream);
     stream->attach(index_);
-    if (stream->hdr() != stream::HdrMetadata{}) hdr_changed(*stream);
 }
 
 void ConsumerSession::on(const consumer::Detach& message) {
@@ -401,6 +418,15 @@ void ConsumerSession::on(const consumer::ImageAgain& message) {
     }
     const std::shared_ptr<Image> image = held->second.image;
     if (!give_image(*stream, attached->second, image, false)) drop_attachment(*stream);
+}
+
+void ConsumerSession::on(const consumer::ShownColourSpaces& message) {
+    router_.consumer_shows(index_, message.spaces);
+}
+
+void ConsumerSession::on(const consumer::StreamColourShown& message) {
+    Stream* stream = stream_of(message.stream, Type::colour_shown);
+    if (stream && stream->attached(index_)) stream->set_colour_shown(message.shown);
 }
 
 void ConsumerSession::on(const consumer::Statistics& message) {

@@ -79,6 +79,8 @@ class ConsumerSession {
     void on(const consumer::Query& message);
     void on(const consumer::Formats& message);
     void on(const consumer::ImageAgain& message);
+    void on(const consumer::ShownColourSpaces& message);
+    void on(const consumer::StreamColourShown& message);
     void on_input(std::span<const std::byte> bytes);
     template <typename Message>
     void handle(std::span<const std::byte> bytes);
@@ -89,7 +91,10 @@ class ConsumerSession {
     bool takes_dmabufs() const { return features_ & consumer::kFeatureDmabuf; }
     bool give_image(Stream& stream, Attachment& attachment, const std::shared_ptr<Image>& image,
                     bool as_dmabuf);
+    // Empty: the consumer knows what the image's pixels mean. Else why it does not get them.
+    std::string colours_unknown(const Image& image) const;
     void drop_attachment(Stream& stream);
+    void send_hdr(const Stream& stream);
     void send_error(stream::ErrorCode code, std::uint32_t request, const std::string& text);
 
     Router& router_;

@@ -164,10 +164,13 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
-    welcome.features =
-        raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
+    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor |
+                       stream::kFeatureExtent | stream::kFeatureColours;
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = formats();
+    wants_colours_ = hello->features & stream::kFeatureColours;
+    told_colours_ = colour_spaces();
+    welcome.colour_spaces = static_cast<std::uint16_t>(told_colours_);
     welcome.format_count = static_cast<std::uint32_t>(told_formats_.size());
     std::copy(told_formats_.begin(), told_formats_.end(), welcome.formats);
     send(stream::bytes_of(welcome));
@@ -178,10 +181,13 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 }
 
 void ProducerSession::formats_changed() {
-    // Before HELLO, and where the list went back to what it was, there is nothing to tell.
-    if (!greeted_ || same_formats(told_formats_, formats())) return;
+    // Before HELLO, and where all went back to what it was, there is nothing to tell.
+    if (!greeted_) return;
+    if (same_formats(told_formats_, formats()) && told_colours_ == colour_spaces()) return;
     told_formats_ = formats();
+    told_colours_ = colour_spaces();
     auto message = stream::make<stream::Formats>();
+    message.colour_spaces = told_colours_;
     message.format_count = static_cast<std::uint32_t>(told_formats_.size());
     std::copy(told_formats_.begin(), told_formats_.end(), message.formats);
     send(stream::bytes_of(message));

@@ -71,6 +71,9 @@ class ProducerSession final : public ProducerLink {
     void on_cursor(std::span<const std::byte> bytes);
     void on_cursor_part(std::span<const std::byte> bytes);
 
+    stream::ColourSpaces colour_spaces() const {
+        return wants_colours_ ? router_.colour_spaces() : 0;
+    }
     const FormatList& formats() { return router_.formats(!info_.vm.empty()); }
     // Counts a message that consumers are told of. False: there were too many, and this is the end.
     bool may_change(stream::Type request);
@@ -102,6 +105,8 @@ class ProducerSession final : public ProducerLink {
     std::map<stream::BufferId, std::shared_ptr<Buffer>> buffers_;
     std::set<stream::BufferId> refused_buffers_;
     FormatList told_formats_;
+    bool wants_colours_ = false;
+    stream::ColourSpaces told_colours_ = 0;
     RawProducer raw_;
 
     std::uint64_t ping_token_ = 0;

@@ -107,15 +107,21 @@ void Router::remove_consumer(unsigned index) {
         if (stream->attached(index)) stream->detach(index);
     }
     consumers_[index] = nullptr;
-    if (formats_.leave(index)) formats_changed();
+    const bool colours = colours_.leave(index);
+    if (formats_.leave(index) || colours) formats_changed();
 }
 
 void Router::consumer_imports(unsigned index, std::span<const stream::FormatModifier> formats) {
     if (formats_.say(index, formats)) formats_changed();
 }
 
+void Router::consumer_shows(unsigned index, stream::ColourSpaces spaces) {
+    if (colours_.say(index, spaces)) formats_changed();
+}
+
 void Router::consumer_attaches(unsigned index) {
-    if (formats_.attach(index)) formats_changed();
+    const bool colours = colours_.attach(index);
+    if (formats_.attach(index) || colours) formats_changed();
 }
 
 void Router::formats_changed() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/broker/broker.hpp"
+#include "runtime/broker/colour_negotiation.hpp"
 #include "runtime/broker/format_list.hpp"
 #include "runtime/broker/held_buffers.hpp"
 #include "runtime/broker/memory_export.hpp"
@@ -42,6 +43,7 @@ class Router {
     const FormatList& formats(bool from_vm) {
         return from_vm && !exporter_.makes_dmabufs() ? formats_.linear() : formats_.list();
     }
+    stream::ColourSpaces colour_spaces() const { return colours_.spaces(); }
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
     void tell_title(Stream& stream);
@@ -59,7 +61,12 @@ class Router {
     void add_consumer(unsigned index, ConsumerSession& session);
     void remove_consumer(unsigned index);
     void consumer_imports(unsigned index, std::span<const stream::FormatModifier> formats);
+    void consumer_shows(unsigned index, stream::ColourSpaces spaces);
     void consumer_attaches(unsigned index);
+    // Whether the consumer knows what such pixels mean.
+    bool shows(unsigned index, std::uint32_t colour_space) const {
+        return colours_.of(index) >> colour_space & 1;
+    }
     // nullptr when there is none of this number.
     Stream* find(std::uint64_t id);
     // Whether a stream of this number has ever been.
@@ -92,6 +99,7 @@ class Router {
     std::array<ConsumerSession*, FramePacer::kMaxConsumers> consumers_{};
     std::vector<ProducerLink*> producers_;
     FormatNegotiation formats_;
+    ColourNegotiation colours_;
     EventLoop::TimerId formats_timer_ = 0;
     std::uint64_t next_stream_ = 1;
     std::uint64_t next_image_ = 1;

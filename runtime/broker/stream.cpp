@@ -27,6 +27,7 @@ Stream::Stream(Router& router, ProducerLink& producer, std::uint64_t id, std::ui
     : router_(router), producer_(producer), id_(id), number_(number), info_(std::move(info)) {}
 
 void Stream::set_image(std::uint32_t slot, std::shared_ptr<Image> image) {
+    colour_space_ = image->message.colour_space;
     images_[slot] = std::move(image);
 }
 
@@ -270,6 +271,8 @@ consumer::StreamStatus Stream::status() const {
     message.latency_p99_ns = latency_p99_ns_;
     message.last_present_ns = last_present_ns_;
     message.mode = last_mode_;
+    message.colour_space = static_cast<std::uint16_t>(colour_space_);
+    message.colour_shown = static_cast<std::uint16_t>(colour_shown_);
     consumer::put_text(message.vm, info_.vm);
     consumer::put_text(message.app, info_.app);
     consumer::put_text(message.app_id, info_.app_id);

@@ -105,6 +105,7 @@ class Stream final : private FramePacer::Sink {
     void input(unsigned consumer, const input::FromConsumer& message);
     void add_copied_bytes(std::uint64_t bytes) { consumer_copied_bytes_ += bytes; }
     void set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns);
+    void set_colour_shown(std::uint32_t shown) { colour_shown_ = shown; }
 
     // When tick() is wanted; 0: not at all.
     std::uint64_t deadline_ns() const;
@@ -149,6 +150,8 @@ class Stream final : private FramePacer::Sink {
     std::uint64_t latency_p99_ns_ = 0;
     Telling title_;
     Telling extent_;
+    std::uint32_t colour_space_ = 0;  // of the newest image
+    std::uint32_t colour_shown_ = 0;  // as the last consumer that showed it said
     stream::HdrMetadata hdr_{};
     Telling hdr_telling_;
     unsigned configured_by_ = FramePacer::kMaxConsumers;  // whose wish the producer knows

@@ -52,6 +52,7 @@ const char* check(const Image& m) {
         return "IMAGE extent";
     }
     if (m.flags & ~stream::kImageFlags) return "IMAGE flags";
+    if (!stream::can_hold(m.fourcc, m.colour_space)) return "IMAGE colour space";
     if (m.plane_count < 1 || m.plane_count > stream::kMaxPlanes) return "IMAGE plane count";
     if (m.strategy >= stream::kStrategyCount) return "IMAGE strategy";
     if (check(m.scaling)) return "IMAGE scaling";
@@ -73,6 +74,12 @@ const char* check(const ImageAgain& m) {
 }
 const char* check(const Formats& m) {
     return m.format_count > stream::kMaxFormats || m.reserved ? "FORMATS" : nullptr;
+}
+const char* check(const ShownColourSpaces& m) {
+    return m.reserved ? "COLOUR_SPACES" : nullptr;
+}
+const char* check(const StreamColourShown& m) {
+    return m.shown >= stream::kColourShownCount || m.reserved ? "COLOUR_SHOWN" : nullptr;
 }
 const char* check(const ImageGone&) {
     return nullptr;
@@ -165,6 +172,8 @@ template Result<Attach> decode(std::span<const std::byte>);
 template Result<Detach> decode(std::span<const std::byte>);
 template Result<Image> decode(std::span<const std::byte>);
 template Result<ImageAgain> decode(std::span<const std::byte>);
+template Result<ShownColourSpaces> decode(std::span<const std::byte>);
+template Result<StreamColourShown> decode(std::span<const std::byte>);
 template Result<Formats> decode(std::span<const std::byte>);
 template Result<ImageGone> decode(std::span<const std::byte>);
 template Result<Frame> decode(std::span<const std::byte>);

@@ -43,6 +43,8 @@ enum class Type : std::uint32_t {
     query = 0x10b,
     formats = 0x10c,
     image_again = 0x10d,
+    colour_spaces = 0x10e,
+    colour_shown = 0x10f,
     // broker to consumer
     welcome = 0x181,
     stream_added = 0x182,
@@ -201,6 +203,24 @@ struct Formats {
     stream::FormatModifier formats[stream::kMaxFormats] = {};
 };
 
+// What the consumer shows, as it is or converted; in place of an earlier set. To brokers whose
+// WELCOME has stream::kFeatureColours.
+struct ShownColourSpaces {
+    static constexpr Type kType = Type::colour_spaces;
+    Header header{};
+    std::uint32_t spaces = 0;  // stream::ColourSpaces; sRGB is taken for granted
+    std::uint32_t reserved = 0;
+};
+
+// How it shows a stream's colours, for people. To brokers as above.
+struct StreamColourShown {
+    static constexpr Type kType = Type::colour_shown;
+    Header header{};
+    std::uint64_t stream = 0;
+    std::uint32_t shown = 0;  // stream::ColourShown
+    std::uint32_t reserved = 0;
+};
+
 // The image will not be presented again. The consumer may show it until a newer frame comes, then
 // answers IMAGE_DONE: only then do the pages go back to the producer.
 struct ImageGone {
@@ -326,7 +346,8 @@ struct StreamStatus {
     std::uint64_t latency_p99_ns = 0;
     std::uint64_t last_present_ns = 0;  // host's clock
     std::uint32_t mode = 0;
-    std::uint32_t reserved = 0;
+    std::uint16_t colour_space = 0;  // stream::ColourSpace of the newest image
+    std::uint16_t colour_shown = 0;  // stream::ColourShown, of the consumer that reported last
     char vm[kNameSize] = {};
     char app[kNameSize] = {};
     char app_id[stream::kAppIdSize] = {};
@@ -375,6 +396,7 @@ static_assert(sizeof(Presented) == 48 && sizeof(Configure) == 40 && sizeof(Close
 static_assert(sizeof(Imported) == 192 && sizeof(ImageDone) == 24 && sizeof(Statistics) == 56);
 static_assert(sizeof(Query) == 8 && sizeof(StreamStatus) == 440 && sizeof(ImageStatus) == 400);
 static_assert(sizeof(QueryDone) == 8 && sizeof(ErrorMessage) == 272);
+static_assert(sizeof(ShownColourSpaces) == 16 && sizeof(StreamColourShown) == 24);
 static_assert(sizeof(ImageAgain) == 32 && sizeof(Formats) == 2064);
 
 Result<Type> type_of(std::span<const std::byte> bytes);

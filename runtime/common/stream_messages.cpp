@@ -42,9 +42,7 @@ const char* check(const StreamImage& m) {
     if (!extent_ok(m.width, m.height)) return "STREAM_IMAGE extent";
     if (m.fourcc == 0) return "STREAM_IMAGE fourcc";
     if (m.flags & ~kImageFlags) return "STREAM_IMAGE flags";
-    if (m.colour_space != static_cast<std::uint32_t>(ColourSpace::srgb_nonlinear)) {
-        return "STREAM_IMAGE colour space";
-    }
+    if (!can_hold(m.fourcc, m.colour_space)) return "STREAM_IMAGE colour space";
     if (m.plane_count < 1 || m.plane_count > kMaxPlanes) return "STREAM_IMAGE plane count";
     if (m.strategy >= kStrategyCount) return "STREAM_IMAGE strategy";
     if (check(m.scaling)) return "STREAM_IMAGE scaling";
@@ -112,13 +110,13 @@ const char* check(const BufferDestroy& m) {
 }
 
 const char* check(const Welcome& m) {
-    if (m.version == 0 || m.reserved0) return "WELCOME version";
+    if (m.version == 0) return "WELCOME version";
     if (m.format_count > kMaxFormats) return "WELCOME format count";
     return nullptr;
 }
 
 const char* check(const Formats& m) {
-    return m.format_count > kMaxFormats || m.reserved ? "FORMATS" : nullptr;
+    return m.format_count > kMaxFormats ? "FORMATS" : nullptr;
 }
 
 const char* check(const Release& m) {

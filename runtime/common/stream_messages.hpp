@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "runtime/common/colour_space.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/wire.hpp"
 
@@ -64,6 +65,9 @@ using wire::put_text;
 
 // Of WELCOME, and of a consumer's HELLO: knows STREAM_EXTENT.
 constexpr std::uint32_t kFeatureExtent = 1u << 3;
+// Of WELCOME: colour spaces other than sRGB are known. Of a producer's HELLO: it wants to hear
+// which of them the consumers show.
+constexpr std::uint32_t kFeatureColours = 1u << 5;
 
 // First message of a producer; again after a RESYNC.
 struct Hello {
@@ -72,7 +76,7 @@ struct Hello {
     std::uint16_t version_min = kVersionMin;
     std::uint16_t version_max = kVersionMax;
     std::uint32_t pid = 0;       // for people to read; nothing is decided by it
-    std::uint32_t features = 0;  // 0 in version 1
+    std::uint32_t features = 0;  // kFeatureColours
     std::uint32_t reserved = 0;
     char app[kAppIdSize] = {};  // name of the program, NUL-terminated
 };
@@ -96,10 +100,6 @@ struct StreamCreate {
 struct Plane {
     std::uint64_t offset = 0;  // bytes from the start of the buffer
     std::uint64_t pitch = 0;   // bytes from one row to the next
-};
-
-enum class ColourSpace : std::uint32_t {
-    srgb_nonlinear = 0,  // VK_COLOR_SPACE_SRGB_NONLINEAR_KHR
 };
 
 constexpr std::uint32_t kImageYFlip = 1u << 0;   // row 0 is the lowest, as in OpenGL
@@ -140,12 +140,12 @@ struct StreamImage {
     BufferId buffer{};
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
-    std::uint32_t fourcc = 0;    // DRM_FORMAT_*
-    std::uint32_t flags = 0;     // kImage*
-    std::uint64_t modifier = 0;  // DRM_FORMAT_MOD_*
-    std::uint32_t colour_space = 0;
-    std::uint32_t plane_count = 1;  // 1 .. kMaxPlanes; the others are zero
-    std::uint32_t strategy = 0;     // Strategy
+    std::uint32_t fourcc = 0;        // DRM_FORMAT_*
+    std::uint32_t flags = 0;         // kImage*
+    std::uint64_t modifier = 0;      // DRM_FORMAT_MOD_*
+    std::uint32_t colour_space = 0;  // ColourSpace, one that the format can hold
+    std::uint32_t plane_count = 1;   // 1 .. kMaxPlanes; the others are zero
+    std::uint32_t strategy = 0;      // Strategy
     Scaling scaling{};
     Plane planes[kMaxPlanes] = {};
 };
@@ -270,7 +270,8 @@ struct Welcome {
     static constexpr Type kType = Type::welcome;
     Header header{};
     std::uint16_t version = 0;
-    std::uint16_t reserved0 = 0;
+    // ColourSpaces that all consumers show; 0 for producers without kFeatureColours.
+    std::uint16_t colour_spaces = 0;
     std::uint32_t features = 0;
     std::uint32_t max_streams = 0;  // of this connection
     std::uint32_t format_count = 0;
@@ -282,7 +283,7 @@ struct Formats {
     static constexpr Type kType = Type::formats;
     Header header{};
     std::uint32_t format_count = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t colour_spaces = 0;  // as in WELCOME
     FormatModifier formats[kMaxFormats] = {};
 };
 

@@ -176,6 +176,11 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         broker_features_ = m->features;
         LOG_INFO("connected to broker %s (process %u)", get_text(m->broker_version).c_str(),
                  m->broker_pid);
+        if (options_.colour_spaces && broker_features_ & stream::kFeatureColours) {
+            auto spaces = make<ShownColourSpaces>();
+            spaces.spaces = options_.colour_spaces;
+            send(spaces);
+        }
         listener_.connected(*m);
         return {};
     }
@@ -461,6 +466,14 @@ void Client::image_again(std::uint64_t stream, std::uint64_t image) {
 
 void Client::statistics(const Statistics& message) {
     send(message);
+}
+
+void Client::colour_shown(std::uint64_t stream, stream::ColourShown shown) {
+    if (!(broker_features_ & stream::kFeatureColours)) return;
+    auto m = make<StreamColourShown>();
+    m.stream = stream;
+    m.shown = static_cast<std::uint32_t>(shown);
+    send(m);
 }
 
 void Client::query() {

@@ -70,6 +70,9 @@ class Client {
         std::string socket_path;
         std::string name;            // of this program
         std::uint32_t features = 0;  // kFeature*
+        // What this program shows, as it is or converted. 0: it does not know of colour spaces, and
+        // is given images of sRGB alone.
+        stream::ColourSpaces colour_spaces = 0;
         std::uint32_t max_streams = 4096;
         std::uint32_t max_images = 256;  // of a stream, those that are gone but shown included
     };
@@ -112,6 +115,8 @@ class Client {
     // Asks for an image that came as a dmabuf once more, as runs: it is announced again.
     void image_again(std::uint64_t stream, std::uint64_t image);
     void statistics(const Statistics& message);
+    // How a stream's colours are shown.
+    void colour_shown(std::uint64_t stream, stream::ColourShown shown);
     void query();
     // A message of raw::of_consumer().
     void send_raw(std::span<const std::byte> message) { send_bytes(message); }

@@ -27,6 +27,7 @@ constexpr std::uint64_t kRetryMaxNs = 500 * kNsPerMs;
 stream::Hello hello_of(const std::string& app) {
     auto hello = stream::make<stream::Hello>();
     hello.pid = static_cast<std::uint32_t>(::getpid());
+    hello.features = stream::kFeatureColours;
     stream::put_text(hello.app, app);
     return hello;
 }
@@ -141,6 +142,10 @@ std::uint64_t Connection::formats_version() const noexcept {
     return core_->formats_version;
 }
 
+stream::ColourSpaces Connection::colour_spaces() const noexcept {
+    return core_->colour_spaces;
+}
+
 bool Connection::usable() const {
     return !core_->fork_guard.in_child() && !core_->refused;
 }
@@ -190,7 +195,8 @@ Status Connection::Core::handshake() {
             }
             last_heard_ns = now_ns();
             features = welcome->features;
-            take_formats(std::span(welcome->formats).first(welcome->format_count));
+            take_formats(std::span(welcome->formats).first(welcome->format_count),
+                         welcome->colour_spaces);
             return {};
         }
         if (auto error = stream::decode<stream::ErrorMessage>(bytes)) {
@@ -410,13 +416,15 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
             if (const auto message = stream::decode<stream::Welcome>(bytes)) {
                 if (phase != Phase::handshake) return;
                 features = message->features;
-                take_formats(std::span(message->formats).first(message->format_count));
+                take_formats(std::span(message->formats).first(message->format_count),
+                             message->colour_spaces);
                 announce();
             }
             return;
         case stream::Type::formats:
             if (const auto message = stream::decode<stream::Formats>(bytes)) {
-                take_formats(std::span(message->formats).first(message->format_count));
+                take_formats(std::span(message->formats).first(message->format_count),
+                             message->colour_spaces);
             }
             return;
         case stream::Type::release:
@@ -521,13 +529,18 @@ void Connection::Core::end_input() {
     }
 }
 
-void Connection::Core::take_formats(std::span<const stream::FormatModifier> list) {
+void Connection::Core::take_formats(std::span<const stream::FormatModifier> list,
+                                    stream::ColourSpaces spaces) {
     const auto same = [](const stream::FormatModifier& a, const stream::FormatModifier& b) {
         return a.fourcc == b.fourcc && a.modifier == b.modifier;
     };
+    // A broker that does not know them says 0.
+    spaces = (spaces & stream::kAllColourSpaces) | stream::kSrgbAlone;
     const std::lock_guard lock(formats_mutex);
-    if (std::equal(list.begin(), list.end(), formats.begin(), formats.end(), same)) return;
+    const bool known = std::equal(list.begin(), list.end(), formats.begin(), formats.end(), same);
+    if (known && spaces == colour_spaces) return;
     formats.assign(list.begin(), list.end());
+    colour_spaces = spaces;
     ++formats_version;
 }
 

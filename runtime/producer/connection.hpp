@@ -157,6 +157,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // Changes whenever formats() does. An image with a modifier that has left the list stays
     // unseen by some consumer.
     std::uint64_t formats_version() const noexcept;
+    // Which colour spaces all of them show; never less than sRGB. formats_version() tells of
+    // changes of these as well.
+    stream::ColourSpaces colour_spaces() const noexcept;
 
     // False once the broker refused the connection for good, or in a child of fork(2).
     bool usable() const;

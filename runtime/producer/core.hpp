@@ -97,6 +97,7 @@ struct Connection::Core {
     std::mutex formats_mutex;  // no other is taken inside
     std::vector<stream::FormatModifier> formats;
     std::atomic<std::uint64_t> formats_version{0};
+    std::atomic<stream::ColourSpaces> colour_spaces{stream::kSrgbAlone};
 
     // The reader thread's own.
     enum class Phase { online, handshake, offline, refused } phase = Phase::online;
@@ -117,7 +118,7 @@ struct Connection::Core {
     void send_hdr(Stream::State& stream);
     Status send_image(Stream::State& stream, std::uint32_t slot);
 
-    void take_formats(std::span<const stream::FormatModifier> list);
+    void take_formats(std::span<const stream::FormatModifier> list, stream::ColourSpaces spaces);
 
   private:
     int next_timeout_ms();

@@ -309,7 +309,7 @@ TEST_F(ConsumerSessionTest, EveryMessageIsTakenWhenRightAndRefusedWhenItsSizeIsW
 }
 
 TEST_F(ConsumerSessionTest, UnknownTypesAndDescriptorsAreRefused) {
-    for (const std::uint32_t type : {0u, 1u, 0x10eu, 0x181u, 0x187u, 0xFFFFFFFFu}) {
+    for (const std::uint32_t type : {0u, 1u, 0x110u, 0x181u, 0x187u, 0xFFFFFFFFu}) {
         SCOPED_TRACE(type);
         auto peer = greeted_consumer();
         Bytes bytes(16);

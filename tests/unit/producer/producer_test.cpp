@@ -360,6 +360,12 @@ TEST_F(ProducerTest, FormatsFollowTheBroker) {
     broker.send(list);
     EXPECT_EQ(version_after(first), first + 1);
     EXPECT_EQ(connection->formats().size(), 1u);
+    // Colour spaces are a change as well; sRGB need not be said.
+    EXPECT_EQ(connection->colour_spaces(), stream::kSrgbAlone);
+    list.colour_spaces = 0xffff0004;
+    broker.send(list);
+    EXPECT_EQ(version_after(first + 1), first + 2);
+    EXPECT_EQ(connection->colour_spaces(), 5u);
 
     // The next broker has another list.
     broker.hang_up();
@@ -371,7 +377,8 @@ TEST_F(ProducerTest, FormatsFollowTheBroker) {
     welcome.format_count = 1;
     welcome.formats[0] = {kXr24, 0, 9};
     broker.send(welcome);
-    EXPECT_EQ(version_after(first + 1), first + 2);
+    EXPECT_EQ(version_after(first + 2), first + 3);
+    EXPECT_EQ(connection->colour_spaces(), stream::kSrgbAlone);
     ASSERT_EQ(connection->formats().size(), 1u);
     EXPECT_EQ(connection->formats()[0].modifier, 9u);
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/common/drm_format.hpp"
 #include "tests/unit/protocol/cases.hpp"
 
 namespace vdmabuf::consumer {
@@ -28,6 +29,7 @@ bool taken_with(Message good, Change change) {
 
 Image good_image() {
     auto m = make<Image>();
+    m.fourcc = fourcc_of("XR24");
     m.width = 64;
     m.height = 64;
     m.plane_count = 1;
@@ -65,7 +67,8 @@ using AllMessages =
     testing::Types<Hello, Welcome, StreamAdded, StreamRemoved, StreamTitle, Attach, Detach, Image,
                    ImageGone, Frame, Release, Presented, Configure, CloseStream, Imported,
                    ImageDone, Statistics, Query, StreamStatus, ImageStatus, QueryDone, ErrorMessage,
-                   Formats, ImageAgain, StreamHdr, StreamExtent>;
+                   Formats, ImageAgain, StreamHdr, StreamExtent, ShownColourSpaces,
+                   StreamColourShown>;
 TYPED_TEST_SUITE(ConsumerEnvelopeTest, AllMessages);
 
 TYPED_TEST(ConsumerEnvelopeTest, OnlyTheRightSizeAndType) {
@@ -108,6 +111,14 @@ TEST(ConsumerMessagesTest, ThoseOfConsumers) {
     EXPECT_TAKEN(make<Formats>(), m.format_count = stream::kMaxFormats);
     EXPECT_REFUSED(make<Formats>(), m.format_count = stream::kMaxFormats + 1);
     EXPECT_REFUSED(make<Formats>(), m.reserved = 1);
+    EXPECT_TAKEN(make<ShownColourSpaces>(), m.spaces = 0xffffffff);  // unknown ones are ignored
+    EXPECT_REFUSED(make<ShownColourSpaces>(), m.reserved = 1);
+    EXPECT_TAKEN(make<StreamColourShown>(), m.shown = 2);
+    EXPECT_REFUSED(make<StreamColourShown>(), m.shown = 3);
+    EXPECT_REFUSED(make<StreamColourShown>(), m.reserved = 1);
+    EXPECT_REFUSED(good_image(), m.colour_space = 2);  // of eight bits
+    EXPECT_TAKEN(good_image(), (m.fourcc = fourcc_of("AR30"), m.colour_space = 2));
+    EXPECT_REFUSED(good_image(), m.colour_space = 5);
     EXPECT_TAKEN(make<ImageAgain>(), m.image = kAll64);
     EXPECT_REFUSED(make<ImageAgain>(), m.memory = 0);
     EXPECT_REFUSED(make<ImageAgain>(), m.memory = 1);

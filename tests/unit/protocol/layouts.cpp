@@ -182,7 +182,7 @@ std::vector<Layout> all_layouts() {
     MESSAGE("Stream protocol", "WELCOME", stream::Welcome);
     FIELD(stream::Welcome, header);
     FIELD(stream::Welcome, version);
-    FIELD(stream::Welcome, reserved0);
+    FIELD(stream::Welcome, colour_spaces);
     FIELD(stream::Welcome, features);
     FIELD(stream::Welcome, max_streams);
     FIELD(stream::Welcome, format_count);
@@ -229,7 +229,7 @@ std::vector<Layout> all_layouts() {
     MESSAGE("Stream protocol", "FORMATS", stream::Formats);
     FIELD(stream::Formats, header);
     FIELD(stream::Formats, format_count);
-    FIELD(stream::Formats, reserved);
+    FIELD(stream::Formats, colour_spaces);
     FIELD(stream::Formats, formats);
     MESSAGE("Consumer protocol", "FORMATS", consumer::Formats);
     FIELD(consumer::Formats, header);
@@ -242,6 +242,15 @@ std::vector<Layout> all_layouts() {
     FIELD(consumer::ImageAgain, image);
     FIELD(consumer::ImageAgain, memory);
     FIELD(consumer::ImageAgain, reserved);
+    MESSAGE("Consumer protocol", "COLOUR_SPACES", consumer::ShownColourSpaces);
+    FIELD(consumer::ShownColourSpaces, header);
+    FIELD(consumer::ShownColourSpaces, spaces);
+    FIELD(consumer::ShownColourSpaces, reserved);
+    MESSAGE("Consumer protocol", "COLOUR_SHOWN", consumer::StreamColourShown);
+    FIELD(consumer::StreamColourShown, header);
+    FIELD(consumer::StreamColourShown, stream);
+    FIELD(consumer::StreamColourShown, shown);
+    FIELD(consumer::StreamColourShown, reserved);
     MESSAGE("Consumer protocol", "WELCOME", consumer::Welcome);
     FIELD(consumer::Welcome, header);
     FIELD(consumer::Welcome, version);
@@ -384,7 +393,8 @@ std::vector<Layout> all_layouts() {
     FIELD(consumer::StreamStatus, latency_p99_ns);
     FIELD(consumer::StreamStatus, last_present_ns);
     FIELD(consumer::StreamStatus, mode);
-    FIELD(consumer::StreamStatus, reserved);
+    FIELD(consumer::StreamStatus, colour_space);
+    FIELD(consumer::StreamStatus, colour_shown);
     FIELD(consumer::StreamStatus, vm);
     FIELD(consumer::StreamStatus, app);
     FIELD(consumer::StreamStatus, app_id);

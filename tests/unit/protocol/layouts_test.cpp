@@ -77,7 +77,7 @@ TEST(LayoutsTest, NoTypeIsUsedTwice) {
         EXPECT_TRUE(used[layout.section].insert(layout.type).second) << layout.name;
     }
     EXPECT_EQ(used["Stream protocol"].size(), 20u);
-    EXPECT_EQ(used["Consumer protocol"].size(), 26u);
+    EXPECT_EQ(used["Consumer protocol"].size(), 28u);
     EXPECT_EQ(used["Raw buffers, producer's side"].size(), 9u);
     EXPECT_EQ(used["Raw buffers, consumer's side"].size(), 13u);
     EXPECT_EQ(used["Input, producer's side"].size(), 3u);

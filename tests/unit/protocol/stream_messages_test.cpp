@@ -171,7 +171,6 @@ TEST(StreamMessagesTest, StreamImage) {
     EXPECT_REFUSED(m0, m.flags = 1u << 2);
     EXPECT_REFUSED(m0, m.flags = 1u << 31);
     EXPECT_TAKEN(m0, m.modifier = kAll64);  // the broker knows which ones it serves
-    EXPECT_REFUSED(m0, m.colour_space = 1);
     EXPECT_REFUSED(m0, m.plane_count = 0);
     EXPECT_REFUSED(m0, m.plane_count = kMaxPlanes + 1);
     EXPECT_REFUSED(m0, m.plane_count = 2);  // the second has no pitch
@@ -256,9 +255,36 @@ TEST(StreamMessagesTest, BufferCreate) {
     EXPECT_REFUSED(good_destroy(), m.id.fill(0));
 }
 
+// Which formats can hold which colour space (docs/protocol.md, Colours): every pair.
+TEST(StreamMessagesTest, ColourSpacesGoWithFormatsThatCanHoldThem) {
+    struct Row {
+        const char* fourcc;
+        const char* spaces;  // one letter for each number
+    };
+    const Row rows[] = {
+        {"XR24", "y---y"}, {"AR24", "y---y"}, {"XB24", "y---y"}, {"AB24", "y---y"},
+        {"XR30", "y-yyy"}, {"AR30", "y-yyy"}, {"XB30", "y-yyy"}, {"AB30", "y-yyy"},
+        {"AB4H", "yyyyy"}, {"XB4H", "yyyyy"}, {"RG16", "y----"},
+    };
+    for (const Row& row : rows) {
+        for (std::uint32_t space = 0; space < 5; ++space) {
+            auto m = good_image();
+            std::uint32_t code = 0;
+            for (int i = 3; i >= 0; --i)
+                code = code << 8 | static_cast<unsigned char>(row.fourcc[i]);
+            m.fourcc = code;
+            m.colour_space = space;
+            EXPECT_EQ(taken(m), row.spaces[space] == 'y') << row.fourcc << " " << space;
+            m.colour_space = space + 5;
+            EXPECT_FALSE(taken(m)) << row.fourcc << " " << space + 5;
+        }
+    }
+}
+
 TEST(StreamMessagesTest, OfTheBroker) {
     EXPECT_REFUSED(good_welcome(), m.version = 0);
-    EXPECT_REFUSED(good_welcome(), m.reserved0 = 1);
+    EXPECT_TAKEN(good_welcome(), m.colour_spaces = 0xffff);  // unknown ones are ignored
+    EXPECT_TAKEN(make<Formats>(), m.colour_spaces = kAll32);
     EXPECT_TAKEN(good_welcome(), m.format_count = kMaxFormats);
     EXPECT_REFUSED(good_welcome(), m.format_count = kMaxFormats + 1);
     EXPECT_TAKEN(make<Release>(), m.slot = kMaxSlots - 1);

@@ -26,7 +26,7 @@ class BrokerImpl final : public Broker, public PortHandler {
     BrokerImpl(EventLoop& loop, Config config) : loop_(loop), config_(std::move(config)) {}
 
     Status start(UniqueFd producers, UniqueFd consumers) {
-        auto router = Router::create(loop_, config_.share_vm_memory);
+        auto router = Router::create(loop_, config_.share_vm_memory, config_.clipboard);
         if (!router) return router.error();
         router_ = std::move(*router);
         auto local =

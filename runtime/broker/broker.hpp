@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/broker/producer_port.hpp"
+#include "runtime/common/clipboard_policy.hpp"
 #include "runtime/common/event_loop.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
@@ -30,6 +31,7 @@ struct Config {
     std::map<std::string, Limits> vms;  // by VM name
     std::uint32_t consumers = 32;       // at a time, 64 at most
     bool share_vm_memory = true;        // where there is no udmabuf: give consumers the VM's memory
+    clipboard::Policy clipboard = clipboard::Policy::both;  // ways that text of clipboards may go
     std::vector<std::uint32_t> producer_uids;  // other users whose local producers are served
 };
 

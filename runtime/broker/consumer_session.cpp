@@ -143,6 +143,14 @@ void ConsumerSession::cursor_part(const cursor::PartToConsumer& part) {
     send(cursor::bytes_of(part));
 }
 
+void ConsumerSession::clipboard_part(const clipboard::PartToConsumer& part) {
+    constexpr std::size_t kMostQueued = SocketChannel::kMaxQueued / 2;  // more than the largest
+    if (!(features_ & clipboard::kFeatureClipboard) || channel_->queued_bytes() > kMostQueued) {
+        return;
+    }
+    send(clipboard::bytes_of(part));
+}
+
 void ConsumerSession::image_added(Stream& stream, const std::shared_ptr<Image>& image) {
     const auto found = attachments_.find(stream.id());
     if (found == attachments_.end()) return;
@@ -241,6 +249,7 @@ void ConsumerSession::message(std::span<const std::byte> bytes) {
                       number(*type), status.error().text);
     }
     if (input::of_consumer(number(*type))) return on_input(bytes);
+    if (clipboard::of_consumer(number(*type))) return on_clipboard(bytes);
     switch (*type) {
         case Type::attach:
             return handle<consumer::Attach>(bytes);
@@ -290,8 +299,7 @@ void ConsumerSession::on_hello(std::span<const std::byte> bytes) {
     name_ = consumer::get_text(hello->name);
     raw_.greeted(name_, takes_dmabufs());
     auto welcome = consumer::make<consumer::Welcome>();
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor |
-                       stream::kFeatureExtent | stream::kFeatureColours;
+    welcome.features = router_.features();
     welcome.version = *common_version(*theirs, kOurs);
     welcome.broker_pid = static_cast<std::uint32_t>(::getpid());
     consumer::put_text(welcome.broker_version, VDMABUF_VERSION);
@@ -368,6 +376,16 @@ void ConsumerSession::on_input(std::span<const std::byte> bytes) {
     }
     // Only to what it shows.
     if (stream && stream->attached(index_)) stream->input(index_, *message);
+}
+
+void ConsumerSession::on_clipboard(std::span<const std::byte> bytes) {
+    constexpr auto kPart = static_cast<Type>(clipboard::Type::of_consumer);
+    const auto part = clipboard::decode<clipboard::PartOfConsumer>(bytes);
+    if (!part) return refuse(ErrorCode::protocol, number(kPart), part.error().text);
+    Stream* stream = stream_of(part->stream, kPart);
+    if (!stream) return;
+    const auto status = stream->clipboard(index_, *part);
+    if (!status) refuse(ErrorCode::protocol, number(kPart), status.error().text);
 }
 
 void ConsumerSession::on(const consumer::CloseStream& message) {

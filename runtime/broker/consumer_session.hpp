@@ -49,6 +49,7 @@ class ConsumerSession {
     void extent_changed(Stream& stream);
     void cursor_changed(Stream& stream, std::uint32_t flags);
     void cursor_part(const cursor::PartToConsumer& part);
+    void clipboard_part(const clipboard::PartToConsumer& part);
     void image_added(Stream& stream, const std::shared_ptr<Image>& image);
     void image_gone(Stream& stream, std::uint64_t image);
 
@@ -82,6 +83,7 @@ class ConsumerSession {
     void on(const consumer::ShownColourSpaces& message);
     void on(const consumer::StreamColourShown& message);
     void on_input(std::span<const std::byte> bytes);
+    void on_clipboard(std::span<const std::byte> bytes);
     template <typename Message>
     void handle(std::span<const std::byte> bytes);
 

@@ -121,6 +121,7 @@ void ProducerSession::message(std::span<const std::byte> bytes) {
     }
     if (input::of_producer(static_cast<std::uint32_t>(*type))) return on_input(bytes);
     if (cursor::of_producer(static_cast<std::uint32_t>(*type))) return on_cursor_part(bytes);
+    if (clipboard::of_producer(static_cast<std::uint32_t>(*type))) return on_clipboard(bytes);
     switch (*type) {
         case Type::stream_create:
             return handle<stream::StreamCreate>(bytes);
@@ -164,8 +165,7 @@ void ProducerSession::on_hello(std::span<const std::byte> bytes) {
 
     auto welcome = stream::make<stream::Welcome>();
     welcome.version = *common_version(*theirs, kOurs);
-    welcome.features = raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor |
-                       stream::kFeatureExtent | stream::kFeatureColours;
+    welcome.features = router_.features();
     welcome.max_streams = quota_->streams_per_connection();
     told_formats_ = formats();
     wants_colours_ = hello->features & stream::kFeatureColours;
@@ -242,6 +242,8 @@ void ProducerSession::on(const stream::StreamCreate& message) {
     info.width = message.width;
     info.height = message.height;
     info.takes_input = message.flags & stream::kStreamTakesInput;
+    info.takes_clipboard = message.flags & stream::kStreamTakesClipboard &&
+                           router_.clipboard() != clipboard::Policy::off;
     Entry entry;
     entry.stream = &router_.add_stream(*this, message.stream, std::move(info));
     streams_.emplace(message.stream, std::move(entry));
@@ -405,6 +407,24 @@ void ProducerSession::on_cursor_part(std::span<const std::byte> bytes) {
     if (!part) return fail(ErrorCode::protocol, kPart, part.error().text);
     Entry* entry = entry_of(part->stream, kPart);
     if (entry && entry->stream) entry->stream->forward_cursor(*part);
+}
+
+void ProducerSession::on_clipboard(std::span<const std::byte> bytes) {
+    constexpr auto kPart = static_cast<Type>(clipboard::Type::of_producer);
+    constexpr auto kTaken = static_cast<Type>(clipboard::Type::taken_by_producer);
+    if (*stream::type_of(bytes) == kTaken) {
+        const auto taken = clipboard::decode<clipboard::TakenByProducer>(bytes);
+        if (!taken) return fail(ErrorCode::protocol, kTaken, taken.error().text);
+        Entry* entry = entry_of(taken->stream, kTaken);
+        if (!entry || !entry->stream) return;
+        const auto status = entry->stream->clipboard_taken(*taken);
+        if (!status) fail(ErrorCode::protocol, kTaken, status.error().text);
+        return;
+    }
+    const auto part = clipboard::decode<clipboard::PartOfProducer>(bytes);
+    if (!part) return fail(ErrorCode::protocol, kPart, part.error().text);
+    Entry* entry = entry_of(part->stream, kPart);
+    if (entry && entry->stream) entry->stream->forward_clipboard(*part);
 }
 
 void ProducerSession::on(const stream::StreamDestroy& message) {

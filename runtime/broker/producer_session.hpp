@@ -70,6 +70,7 @@ class ProducerSession final : public ProducerLink {
     void on_input(std::span<const std::byte> bytes);
     void on_cursor(std::span<const std::byte> bytes);
     void on_cursor_part(std::span<const std::byte> bytes);
+    void on_clipboard(std::span<const std::byte> bytes);
 
     stream::ColourSpaces colour_spaces() const {
         return wants_colours_ ? router_.colour_spaces() : 0;

@@ -9,8 +9,9 @@
 
 namespace vdmabuf::broker {
 
-Result<std::unique_ptr<Router>> Router::create(EventLoop& loop, bool share_vm_memory) {
-    std::unique_ptr<Router> router(new Router(loop, share_vm_memory));
+Result<std::unique_ptr<Router>> Router::create(EventLoop& loop, bool share_vm_memory,
+                                               clipboard::Policy clipboard) {
+    std::unique_ptr<Router> router(new Router(loop, share_vm_memory, clipboard));
     Router* self = router.get();
     auto timer = WakeTimer::create(loop, [self] { self->on_wake(); });
     if (!timer) return timer.error();
@@ -20,6 +21,12 @@ Result<std::unique_ptr<Router>> Router::create(EventLoop& loop, bool share_vm_me
 
 Router::~Router() {
     if (formats_timer_) loop_.cancel(formats_timer_);
+}
+
+std::uint32_t Router::features() const {
+    return raw::kFeatureRaw | input::kFeatureInput | cursor::kFeatureCursor |
+           stream::kFeatureExtent | stream::kFeatureColours |
+           (clipboard_ != clipboard::Policy::off ? clipboard::kFeatureClipboard : 0);
 }
 
 Stream& Router::add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info) {
@@ -55,6 +62,10 @@ void Router::tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags)
 
 void Router::tell_cursor(unsigned consumer, const cursor::PartToConsumer& part) {
     if (consumers_[consumer]) consumers_[consumer]->cursor_part(part);
+}
+
+void Router::tell_clipboard(unsigned consumer, const clipboard::PartToConsumer& part) {
+    if (consumers_[consumer]) consumers_[consumer]->clipboard_part(part);
 }
 
 void Router::tell_hdr(Stream& stream) {

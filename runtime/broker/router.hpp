@@ -29,11 +29,15 @@ class ConsumerSession;
 // calls of a pacer, never from within one.
 class Router {
   public:
-    static Result<std::unique_ptr<Router>> create(EventLoop& loop, bool share_vm_memory);
+    static Result<std::unique_ptr<Router>> create(EventLoop& loop, bool share_vm_memory,
+                                                  clipboard::Policy clipboard);
     ~Router();
 
     EventLoop& loop() { return loop_; }
     RawBuffers& raw_buffers() { return raw_buffers_; }
+    clipboard::Policy clipboard() const { return clipboard_; }
+    // What WELCOME says, on both sides.
+    std::uint32_t features() const;
 
     // ---- producers
     void add_producer(ProducerLink& producer) { producers_.push_back(&producer); }
@@ -51,6 +55,7 @@ class Router {
     void tell_extent(Stream& stream);
     void tell_cursor(Stream& stream, unsigned consumer, std::uint32_t flags);
     void tell_cursor(unsigned consumer, const cursor::PartToConsumer& part);
+    void tell_clipboard(unsigned consumer, const clipboard::PartToConsumer& part);
     // Gives the image its number and shows it to the consumers that are attached.
     void add_image(Stream& stream, const std::shared_ptr<Image>& image);
     void remove_image(Stream& stream, std::uint32_t slot);
@@ -83,14 +88,15 @@ class Router {
     // Changes of the list are collected for so long: consumers come and go in groups.
     static constexpr std::uint64_t kFormatsNs = 20'000'000;
 
-    explicit Router(EventLoop& loop, bool share_vm_memory)
-        : loop_(loop), exporter_(share_vm_memory), held_buffers_(loop) {}
+    Router(EventLoop& loop, bool share_vm_memory, clipboard::Policy clipboard)
+        : loop_(loop), exporter_(share_vm_memory), held_buffers_(loop), clipboard_(clipboard) {}
     void on_wake();
     void formats_changed();
 
     EventLoop& loop_;
     MemoryExporter exporter_;
     HeldBuffers held_buffers_;
+    const clipboard::Policy clipboard_;
     RawBuffers raw_buffers_{
         [this](Buffer& buffer, bool as_dmabuf) { return export_buffer(buffer, as_dmabuf); }};
     std::unique_ptr<WakeTimer> timer_;

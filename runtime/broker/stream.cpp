@@ -90,6 +90,7 @@ void Stream::attach(unsigned consumer) {
 void Stream::detach(unsigned consumer) {
     pacer_.detach(consumer, now_ns());
     input_.leave(consumer, input_sender());
+    clipboard_.leave(consumer);
     if (configured_by_ == consumer) {
         // Nobody would ever say that the window is visible again.
         configured_by_ = FramePacer::kMaxConsumers;
@@ -132,7 +133,9 @@ InputQueue::Send Stream::input_sender() {
 }
 
 void Stream::input(unsigned consumer, const input::FromConsumer& message) {
-    if (info_.takes_input) input_.add(consumer, message, input_sender());
+    if (!info_.takes_input) return;
+    input_.add(consumer, message, input_sender());
+    clipboard_.focus_is(input_.owner(), now_ns());
 }
 
 void Stream::set_cursor(std::uint32_t flags) {
@@ -148,6 +151,55 @@ void Stream::forward_cursor(const cursor::PartOfProducer& part) {
     message.shape = part.shape;
     std::copy_n(part.pixels, part.count, message.pixels);
     router_.tell_cursor(input_.owner(), message);
+}
+
+void Stream::forward_clipboard(const clipboard::PartOfProducer& part) {
+    if (!info_.takes_clipboard || !clipboard::from_guest(router_.clipboard())) return;
+    const unsigned receiver = clipboard_.receiver(part.first, now_ns());
+    if (receiver == ClipboardFlow::kNobody) return;
+    auto message = clipboard::make<clipboard::PartToConsumer>();
+    message.stream = id_;
+    message.first = part.first;
+    message.total = part.total;
+    message.count = part.count;
+    std::copy_n(part.text, part.count, message.text);
+    router_.tell_clipboard(receiver, message);
+}
+
+Status Stream::clipboard(unsigned consumer, const clipboard::PartOfConsumer& part) {
+    auto verdict = ClipboardFlow::Verdict::drop;
+    if (info_.takes_clipboard && clipboard::to_guest(router_.clipboard())) {
+        verdict = clipboard_.of_consumer(consumer, part.first, now_ns());
+    }
+    if (verdict == ClipboardFlow::Verdict::too_many) {
+        return Error{EPROTO, "CLIPBOARD before the last ones are taken up"};
+    }
+    if (verdict == ClipboardFlow::Verdict::drop) {
+        tell_clipboard_taken(consumer);
+        return {};
+    }
+    auto message = clipboard::make<clipboard::PartToProducer>();
+    message.stream = number_;
+    message.first = part.first;
+    message.total = part.total;
+    message.count = part.count;
+    std::copy_n(part.text, part.count, message.text);
+    producer_.send(clipboard::bytes_of(message));
+    return {};
+}
+
+Status Stream::clipboard_taken(const clipboard::TakenByProducer& message) {
+    const bool sound = clipboard_.taken(
+        message.count, [this](unsigned consumer) { tell_clipboard_taken(consumer); });
+    if (sound) return {};
+    return Error{EPROTO, "CLIPBOARD_TAKEN of a part that was not sent"};
+}
+
+void Stream::tell_clipboard_taken(unsigned consumer) {
+    auto message = clipboard::make<clipboard::TakenToConsumer>();
+    message.stream = id_;
+    message.count = 1;
+    router_.send_to(consumer, clipboard::bytes_of(message));
 }
 
 Status Stream::input_taken(const input::Ack& message) {
@@ -244,7 +296,8 @@ consumer::StreamAdded Stream::added_message() const {
     message.width = info_.width;
     message.height = info_.height;
     message.pid = info_.pid;
-    message.flags = info_.takes_input ? stream::kStreamTakesInput : 0;
+    message.flags = (info_.takes_input ? stream::kStreamTakesInput : 0) |
+                    (info_.takes_clipboard ? stream::kStreamTakesClipboard : 0);
     consumer::put_text(message.vm, info_.vm);
     consumer::put_text(message.app, info_.app);
     consumer::put_text(message.app_id, info_.app_id);

@@ -7,12 +7,14 @@
 #include <span>
 #include <string>
 
+#include "runtime/broker/clipboard_flow.hpp"
 #include "runtime/broker/clock_offset.hpp"
 #include "runtime/broker/frame_pacer.hpp"
 #include "runtime/broker/input_queue.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
 #include "runtime/broker/telling.hpp"
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/rate.hpp"
@@ -63,6 +65,7 @@ class Stream final : private FramePacer::Sink {
         std::uint32_t width = 0;
         std::uint32_t height = 0;
         bool takes_input = false;
+        bool takes_clipboard = false;
     };
 
     // `id`: the broker's number; `number`: the producer's.
@@ -90,6 +93,10 @@ class Stream final : private FramePacer::Sink {
     void set_cursor(std::uint32_t flags);
     // A part that comes too fast is dropped.
     void forward_cursor(const cursor::PartOfProducer& part);
+    // As forward_cursor().
+    void forward_clipboard(const clipboard::PartOfProducer& part);
+    // EPROTO when it has taken up what it was not sent.
+    Status clipboard_taken(const clipboard::TakenByProducer& message);
     const stream::HdrMetadata& hdr() const { return hdr_; }
 
     // ---- the consumers' side; `consumer` is an index of the Router
@@ -103,6 +110,8 @@ class Stream final : private FramePacer::Sink {
     void request_close();
     // Reaches the producer while this consumer's window has the focus.
     void input(unsigned consumer, const input::FromConsumer& message);
+    // EPROTO when it sends more than it may. A part that is dropped counts as taken up.
+    Status clipboard(unsigned consumer, const clipboard::PartOfConsumer& part);
     void add_copied_bytes(std::uint64_t bytes) { consumer_copied_bytes_ += bytes; }
     void set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns);
     void set_colour_shown(std::uint32_t shown) { colour_shown_ = shown; }
@@ -124,6 +133,7 @@ class Stream final : private FramePacer::Sink {
                       std::uint64_t refresh_ns) override;
 
     InputQueue::Send input_sender();
+    void tell_clipboard_taken(unsigned consumer);
 
     Router& router_;
     ProducerLink& producer_;
@@ -133,6 +143,7 @@ class Stream final : private FramePacer::Sink {
     FramePacer pacer_{*this};
     Rate cursor_rate_{4 * 66, 1400};  // four of the largest images, and 20 a second
     InputQueue input_{number_};
+    ClipboardFlow clipboard_;
     std::array<std::shared_ptr<Image>, stream::kMaxSlots> images_{};
 
     // presented_count of the last FRAME, by consumer: damage says what changed since that frame

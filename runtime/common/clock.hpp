@@ -3,7 +3,9 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace vdmabuf {
 
@@ -16,6 +18,14 @@ inline std::uint64_t now_ns() {
     ::clock_gettime(CLOCK_MONOTONIC, &ts);
     return static_cast<std::uint64_t>(ts.tv_sec) * kNsPerSecond +
            static_cast<std::uint64_t>(ts.tv_nsec);
+}
+
+// For poll(2): how long it is until then.
+inline int ms_until(std::uint64_t due_ns) {
+    const std::uint64_t now = now_ns();
+    if (now >= due_ns) return 0;
+    return static_cast<int>(std::min<std::uint64_t>((due_ns - now + kNsPerMs - 1) / kNsPerMs,
+                                                    std::numeric_limits<int>::max()));
 }
 
 }  // namespace vdmabuf

@@ -30,10 +30,10 @@ enum class Type : std::uint32_t {
     to_consumer = 0x1c0,
 };
 constexpr bool of_producer(std::uint32_t type) {
-    return (type & ~0xFu) == 0x40;
+    return type == 0x40;
 }
 constexpr bool to_consumer(std::uint32_t type) {
-    return (type & ~0xFu) == 0x1c0;
+    return type == 0x1c0;
 }
 
 // What each part of an image says of the whole.

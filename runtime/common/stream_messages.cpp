@@ -31,7 +31,9 @@ const char* check(const Hello& m) {
 
 const char* check(const StreamCreate& m) {
     if (!extent_ok(m.width, m.height)) return "STREAM_CREATE extent";
-    if (m.flags & ~kStreamFlags) return "STREAM_CREATE flags";
+    const bool clipboard_alone =
+        (m.flags & kStreamTakesClipboard) && !(m.flags & kStreamTakesInput);
+    if (m.flags & ~kStreamFlags || clipboard_alone) return "STREAM_CREATE flags";
     if (!terminated(m.title) || !terminated(m.app_id)) return "STREAM_CREATE text";
     return nullptr;
 }

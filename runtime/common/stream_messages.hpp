@@ -83,7 +83,9 @@ struct Hello {
 
 // Of STREAM_CREATE, where WELCOME says that the broker forwards input: the window takes it.
 constexpr std::uint32_t kStreamTakesInput = 1u << 0;
-constexpr std::uint32_t kStreamFlags = kStreamTakesInput;
+// With kStreamTakesInput, and where WELCOME has clipboard::kFeatureClipboard.
+constexpr std::uint32_t kStreamTakesClipboard = 1u << 1;
+constexpr std::uint32_t kStreamFlags = kStreamTakesInput | kStreamTakesClipboard;
 
 // A stream is one window. Its number is the producer's choice, unique on its connection.
 struct StreamCreate {

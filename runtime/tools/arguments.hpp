@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/common/clipboard_policy.hpp"
+
 namespace vdmabuf::tools {
 
 // Checks of arguments that say in words what would do. Their description is empty, see HelpFormat.
@@ -29,6 +31,14 @@ CLI::Validator one_of(std::vector<std::pair<std::string, Enum>> words) {
                 return fmt::format("must be {}, not '{}'", all, text);
             },
             ""};
+}
+
+inline CLI::Validator clipboard_policy() {
+    using clipboard::Policy;
+    return one_of<Policy>({{"both", Policy::both},
+                           {"to-guest", Policy::to_guest},
+                           {"from-guest", Policy::from_guest},
+                           {"off", Policy::off}});
 }
 
 // A number in a range, both ends included.

@@ -67,6 +67,7 @@ int run_broker(const DaemonOptions& options) {
     broker::Config config;
     config.vms = options.limits;
     config.share_vm_memory = options.share_vm_memory;
+    config.clipboard = options.clipboard;
     UniqueFd producers(options.producers_fd);
     UniqueFd nobody;  // with --no-local: a socket on which nobody ever connects
     if (!producers) {

@@ -209,6 +209,11 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     app.add_flag("--no-local", no_local, "No programs on this kernel, only VMs");
     app.add_flag("--no-share-memory", keep_memory,
                  "Never give a VM's whole memory to a viewer, even where there is no udmabuf");
+    app.add_option("--clipboard", options.clipboard,
+                   "Ways that copied text may go, whatever viewers allow: both, to-guest, "
+                   "from-guest or off [both]")
+        ->transform(clipboard_policy())
+        ->type_name("WAYS");
     app.add_option("--socket-mode", mode, "Mode of the sockets [0600]")->type_name("OCTAL");
     app.add_option("--group", group, "Group that the sockets belong to")->type_name("GROUP");
     app.add_flag("--exit-when-idle", options.keeper.exit_when_idle,

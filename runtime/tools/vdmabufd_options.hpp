@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/broker/broker.hpp"
+#include "runtime/common/clipboard_policy.hpp"
 #include "runtime/common/log.hpp"
 #include "runtime/keeper/keeper.hpp"
 
@@ -16,6 +17,7 @@ struct DaemonOptions {
     std::map<std::string, broker::Limits> limits;  // by VM name
     log::Level log_level = log::Level::info;
     bool share_vm_memory = true;
+    clipboard::Policy clipboard = clipboard::Policy::both;
 
     // Only in the broker's process: descriptors inherited from the keeper.
     int broker_link = -1;

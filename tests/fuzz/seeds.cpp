@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/raw_messages.hpp"
 #include "runtime/common/stream_messages.hpp"
@@ -53,6 +54,14 @@ void stream_seeds(Folder folder) {
     batch.count = 1;
     batch.events[0] = input::make_event(input::Kind::motion, 0, 0, 256, 512);
     folder.add(input::bytes_of(batch));
+    auto copied = clipboard::make<clipboard::PartOfProducer>();
+    copied.stream = 1;
+    clipboard::put_part(copied, "t\xc3\xa4xt \xe2\x82\xac\n", 0);
+    folder.add(clipboard::bytes_of(copied));
+    auto pasted = clipboard::make<clipboard::PartToConsumer>();
+    pasted.stream = 1;
+    clipboard::put_part(pasted, "\xf0\x9f\x93\x8b", 0);
+    folder.add(clipboard::bytes_of(pasted));
     auto image = stream::make<stream::StreamImage>();
     image.stream = 1;
     image.buffer[0] = 1;

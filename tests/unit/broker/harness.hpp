@@ -20,6 +20,7 @@
 #include "runtime/broker/broker.hpp"
 #include "runtime/broker/image_layout.hpp"
 #include "runtime/broker/producer_port.hpp"
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
@@ -196,6 +197,8 @@ Message Peer::decoded(const Received& received) {
             return input::decode<Message>(received.bytes);
         } else if constexpr (std::is_same_v<decltype(Message::kType), const cursor::Type>) {
             return cursor::decode<Message>(received.bytes);
+        } else if constexpr (std::is_same_v<decltype(Message::kType), const clipboard::Type>) {
+            return clipboard::decode<Message>(received.bytes);
         } else if constexpr (static_cast<std::uint32_t>(Message::kType) > 0x100) {
             return consumer::decode<Message>(received.bytes);
         } else {

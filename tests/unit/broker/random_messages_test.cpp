@@ -57,12 +57,12 @@ Bytes producer_message(Random& random) {
     const std::uint32_t slot = random.below(4);
     const auto id = id_of(static_cast<std::uint8_t>(1 + random.below(4)));
     static std::uint64_t serial = 1;
-    switch (random.below(12)) {
+    switch (random.below(14)) {
         case 0:
             return random.one_in(20) ? packed(hello()) : packed(stream::make<stream::Pong>());
         case 1: {
             auto message = create(number);
-            message.flags = random.below(2);
+            message.flags = random.below(2) * (1 + 2 * random.below(2));
             return packed(message);
         }
         case 2:
@@ -89,6 +89,19 @@ Bytes producer_message(Random& random) {
             stream::put_text(message.title, "random");
             return packed(message);
         }
+        case 7: {
+            auto message = clipboard::make<clipboard::PartOfProducer>();
+            message.stream = number;
+            clipboard::put_part(message, "copied", 0);
+            return packed(message);
+        }
+        case 8: {
+            if (!random.one_in(20)) return packed(present(number, slot, ++serial));
+            auto message = clipboard::make<clipboard::TakenByProducer>();
+            message.stream = number;
+            message.count = 1 + random.below(2);
+            return packed(message);
+        }
         default: {
             auto message = present(number, slot, ++serial);
             message.mode = random.below(3);
@@ -110,7 +123,13 @@ Bytes consumer_message(Random& random, std::uint64_t newest_stream, std::uint64_
         message.stream = id;
         return message;
     };
-    switch (random.below(14)) {
+    switch (random.below(16)) {
+        case 14:
+        case 15: {
+            auto message = with(clipboard::make<clipboard::PartOfConsumer>());
+            clipboard::put_part(message, "to paste", 0);
+            return packed(message);
+        }
         case 12:
         case 13: {
             auto message = with(input::make<input::FromConsumer>());

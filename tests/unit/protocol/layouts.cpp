@@ -3,6 +3,7 @@
 
 #include <linux/virtio_vdmabuf.h>
 
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/input_messages.hpp"
@@ -622,6 +623,45 @@ std::vector<Layout> all_layouts() {
     FIELD(cursor::PartToConsumer, count);
     FIELD(cursor::PartToConsumer, shape);
     FIELD(cursor::PartToConsumer, pixels);
+    MESSAGE("Clipboard text", "CLIPBOARD of a producer", clipboard::PartOfProducer);
+    FIELD(clipboard::PartOfProducer, header);
+    FIELD(clipboard::PartOfProducer, stream);
+    FIELD(clipboard::PartOfProducer, first);
+    FIELD(clipboard::PartOfProducer, total);
+    FIELD(clipboard::PartOfProducer, count);
+    FIELD(clipboard::PartOfProducer, text);
+    MESSAGE("Clipboard text", "CLIPBOARD to a producer", clipboard::PartToProducer);
+    FIELD(clipboard::PartToProducer, header);
+    FIELD(clipboard::PartToProducer, stream);
+    FIELD(clipboard::PartToProducer, first);
+    FIELD(clipboard::PartToProducer, total);
+    FIELD(clipboard::PartToProducer, count);
+    FIELD(clipboard::PartToProducer, text);
+    MESSAGE("Clipboard text", "CLIPBOARD of a consumer", clipboard::PartOfConsumer);
+    FIELD(clipboard::PartOfConsumer, header);
+    FIELD(clipboard::PartOfConsumer, stream);
+    FIELD(clipboard::PartOfConsumer, first);
+    FIELD(clipboard::PartOfConsumer, total);
+    FIELD(clipboard::PartOfConsumer, count);
+    FIELD(clipboard::PartOfConsumer, reserved);
+    FIELD(clipboard::PartOfConsumer, text);
+    MESSAGE("Clipboard text", "CLIPBOARD to a consumer", clipboard::PartToConsumer);
+    FIELD(clipboard::PartToConsumer, header);
+    FIELD(clipboard::PartToConsumer, stream);
+    FIELD(clipboard::PartToConsumer, first);
+    FIELD(clipboard::PartToConsumer, total);
+    FIELD(clipboard::PartToConsumer, count);
+    FIELD(clipboard::PartToConsumer, reserved);
+    FIELD(clipboard::PartToConsumer, text);
+    MESSAGE("Clipboard text", "CLIPBOARD_TAKEN by a producer", clipboard::TakenByProducer);
+    FIELD(clipboard::TakenByProducer, header);
+    FIELD(clipboard::TakenByProducer, stream);
+    FIELD(clipboard::TakenByProducer, count);
+    MESSAGE("Clipboard text", "CLIPBOARD_TAKEN to a consumer", clipboard::TakenToConsumer);
+    FIELD(clipboard::TakenToConsumer, header);
+    FIELD(clipboard::TakenToConsumer, stream);
+    FIELD(clipboard::TakenToConsumer, count);
+    FIELD(clipboard::TakenToConsumer, reserved);
     return layouts;
 }
 

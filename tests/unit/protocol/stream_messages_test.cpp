@@ -147,7 +147,9 @@ TEST(StreamMessagesTest, StreamCreate) {
     EXPECT_REFUSED(m0, m.height = kMaxExtent + 1);
     EXPECT_REFUSED(m0, m.height = kAll32);
     EXPECT_TAKEN(m0, m.flags = kStreamTakesInput);
-    EXPECT_REFUSED(m0, m.flags = 2);
+    EXPECT_TAKEN(m0, m.flags = kStreamTakesInput | kStreamTakesClipboard);
+    EXPECT_REFUSED(m0, m.flags = kStreamTakesClipboard);
+    EXPECT_REFUSED(m0, m.flags = 4);
     EXPECT_REFUSED(m0, m.flags = 1u << 31);
     EXPECT_REFUSED(m0, std::memset(m.title, 'a', sizeof m.title));
     EXPECT_REFUSED(m0, std::memset(m.app_id, 'a', sizeof m.app_id));

@@ -66,7 +66,7 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
                settings.single = true;
            },
            "Full screen without a display server, on this connector (HDMI-A-1 ...; auto: the first "
-           "that has a screen); one stream at a time, no input")
+           "that has a screen); one stream at a time")
         ->excludes(headless)
         ->type_name("CONNECTOR");
     app.add_option("--refresh", settings.refresh_hz,
@@ -139,7 +139,10 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.footer(
         "Keys: F11 full screen; right Ctrl and S: scale mode, H: HUD, T: always on top, P: "
         "picture,\n"
-        "G: keyboard and pointer belong to the window, for games, and back.\n"
+        "G: keyboard and pointer belong to the window, for games, and back. With --kms H, S, P and "
+        "G "
+        "too,\n"
+        "N: next stream, Q: end; Ctrl+Alt+Fn: another terminal.\n"
         "Examples:\n"
         "  vdmabuf-viewer                                  a window for each stream\n"
         "  vdmabuf-viewer --vm games=/run/user/1000/g.sock  and serve the VM that connects there\n"

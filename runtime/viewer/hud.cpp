@@ -5,6 +5,7 @@
 #include <imgui.h>
 
 #include <mutex>
+#include <utility>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
@@ -25,7 +26,7 @@ void check(VkResult result) {
     if (result < 0) LOG_ERROR("the HUD: Vulkan says %d", static_cast<int>(result));
 }
 
-Result<gpu::RenderPass> make_render_pass(VkDevice device, VkFormat format) {
+Result<gpu::RenderPass> make_render_pass(VkDevice device, VkFormat format, VkImageLayout left_in) {
     VkAttachmentDescription colour{};
     colour.format = format;
     colour.samples = VK_SAMPLE_COUNT_1_BIT;
@@ -34,19 +35,23 @@ Result<gpu::RenderPass> make_render_pass(VkDevice device, VkFormat format) {
     colour.stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE;
     colour.stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE;
     colour.initialLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
-    colour.finalLayout = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR;
+    colour.finalLayout = left_in;
     const VkAttachmentReference reference{0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
     VkSubpassDescription subpass{};
     subpass.pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
     subpass.colorAttachmentCount = 1;
     subpass.pColorAttachments = &reference;
-    // Presentation waits for a semaphore: nothing else of ours reads the image.
     VkSubpassDependency after{};
     after.srcSubpass = 0;
     after.dstSubpass = VK_SUBPASS_EXTERNAL;
     after.srcStageMask = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT;
     after.srcAccessMask = VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT;
+    // Presentation waits for a semaphore: nothing else of ours reads the image.
     after.dstStageMask = VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT;
+    if (left_in == VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL) {
+        after.dstStageMask = VK_PIPELINE_STAGE_TRANSFER_BIT;
+        after.dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT;
+    }
     VkRenderPassCreateInfo info{};
     info.sType = VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO;
     info.attachmentCount = 1;
@@ -129,11 +134,16 @@ class ImGuiHud final : public Hud {
         io.DisplaySize = {static_cast<float>(target.extent.width),
                           static_cast<float>(target.extent.height)};
         io.DeltaTime = 1.0F / 60;
-        ImGui_ImplVulkan_NewFrame();
-        ImGui::NewFrame();
-        build_hud_panel(hud_figures(history.samples, now_ns()), history.facts, picture,
-                        target.extent.height >= kLargeWindow ? 2.0F : 1.0F);
-        ImGui::Render();
+        const float scale = target.extent.height >= kLargeWindow ? 2.0F : 1.0F;
+        const HudFigures figures = hud_figures(history.samples, now_ns());
+        // ImGui hides what it does not know the size of yet: the panel is seen from its second
+        // frame on, which of a still picture might not come.
+        for (int frame = std::exchange(has_size_, true) ? 1 : 0; frame < 2; ++frame) {
+            ImGui_ImplVulkan_NewFrame();
+            ImGui::NewFrame();
+            build_hud_panel(figures, history.facts, picture, scale);
+            ImGui::Render();
+        }
 
         VkRenderPassBeginInfo begin{};
         begin.sType = VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO;
@@ -190,6 +200,7 @@ class ImGuiHud final : public Hud {
     ImGuiContext* context_ = nullptr;
     bool started_ = false;
     bool has_font_ = false;
+    bool has_size_ = false;
     bool uploads_font_ = false;
     gpu::ImageView view_;  // of the image that is drawn to now
     gpu::Framebuffer framebuffer_;
@@ -197,8 +208,9 @@ class ImGuiHud final : public Hud {
 
 }  // namespace
 
-Result<std::unique_ptr<Hud>> Hud::create(std::shared_ptr<gpu::Device> device, VkFormat format) {
-    auto pass = make_render_pass(device->get(), format);
+Result<std::unique_ptr<Hud>> Hud::create(std::shared_ptr<gpu::Device> device, VkFormat format,
+                                         VkImageLayout left_in) {
+    auto pass = make_render_pass(device->get(), format, left_in);
     if (!pass) return pass.error();
     auto pool = make_descriptor_pool(device->get());
     if (!pool) return pool.error();

@@ -21,13 +21,15 @@ class Hud {
         VkExtent2D extent{};
     };
 
-    // ENOTSUP where the viewer was built without Dear ImGui.
-    static Result<std::unique_ptr<Hud>> create(std::shared_ptr<gpu::Device> device,
-                                               VkFormat format);
+    // `left_in`: PRESENT_SRC_KHR or TRANSFER_SRC_OPTIMAL, what becomes of the image then. ENOTSUP
+    // where the viewer was built without Dear ImGui.
+    static Result<std::unique_ptr<Hud>> create(
+        std::shared_ptr<gpu::Device> device, VkFormat format,
+        VkImageLayout left_in = VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
     virtual ~Hud() = default;
 
     virtual VkFormat format() const = 0;
-    // Records the panel; leaves the image ready for presentation.
+    // Records the panel; leaves the image in the layout of create().
     virtual Status record(VkCommandBuffer commands, const Target& target,
                           const FrameHistory::Snapshot& history,
                           const consumer::ImageLayout& picture) = 0;

@@ -4,7 +4,7 @@
 
 namespace vdmabuf::viewer {
 
-Result<std::unique_ptr<Hud>> Hud::create(std::shared_ptr<gpu::Device>, VkFormat) {
+Result<std::unique_ptr<Hud>> Hud::create(std::shared_ptr<gpu::Device>, VkFormat, VkImageLayout) {
     return Error{ENOTSUP, "this vdmabuf-viewer was built without Dear ImGui: no HUD"};
 }
 

@@ -36,6 +36,7 @@ struct OutputEvents {
         configured;  // what the user made of the window; sizes 0: no wish
     std::function<void()> close_wanted;
     std::function<void()> picture_wanted;
+    std::function<void()> next_wanted;  // another stream in this one's place, where one is shown
     // What the user did, in a picture of this size.
     std::function<void(std::span<const input::Event> events, std::uint32_t width,
                        std::uint32_t height)>

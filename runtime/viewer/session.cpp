@@ -156,6 +156,7 @@ void Session::stream_added(const consumer::StreamAdded& message) {
     }
     had_stream_ = true;
     view->stream = message.stream;
+    view->announced = message;
     view->copied_bytes = view->frames_received = view->frames_shown = 0;
     view->statistics_due = false;
     view->record->reattached();
@@ -170,6 +171,16 @@ void Session::show_next_single() {
     stream_added(next);
 }
 
+// The others in turn; the one that is shown comes last again.
+void Session::next_single(View& view) {
+    if (others_.empty() || view.stream == 0) return;
+    const consumer::StreamAdded shown = view.announced;
+    end_view(view);
+    client_->detach(shown.stream);
+    others_.insert(others_.begin(), shown);
+    show_next_single();
+}
+
 void Session::stream_removed(std::uint64_t stream) {
     std::erase_if(others_, [&](const auto& other) { return other.stream == stream; });
     if (View* view = find(stream)) {
@@ -180,16 +191,28 @@ void Session::stream_removed(std::uint64_t stream) {
 }
 
 void Session::stream_title(std::uint64_t stream, const std::string& title) {
+    for (consumer::StreamAdded& other : others_) {
+        if (other.stream == stream) consumer::put_text(other.title, title);
+    }
     View* view = find(stream);
     if (!view) return;
+    consumer::put_text(view->announced.title, title);
     view->record->title = title;
     view->info.title = title_of(title, view->record->app);
     if (view->output) view->output->set_title(view->info.title);
 }
 
 void Session::stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) {
+    const auto keep = [&](consumer::StreamAdded& announced) {
+        announced.width = width;
+        announced.height = height;
+    };
+    for (consumer::StreamAdded& other : others_) {
+        if (other.stream == stream) keep(other);
+    }
     View* view = find(stream);
     if (!view) return;
+    keep(view->announced);
     view->info.width = width;
     view->info.height = height;
     if (view->output) view->output->set_extent(width, height);
@@ -355,6 +378,14 @@ OutputEvents Session::events_of(View& view) {
     events.input = [&view](std::span<const input::Event> happened, std::uint32_t width,
                            std::uint32_t height) { view.input->add(happened, width, height); };
     events.picture_wanted = [this, &view] { save_picture(view); };
+    // Not from within a call of the output that it ends.
+    events.next_wanted = [this, wanted = &view] {
+        loop_.post([this, wanted] {
+            for (const auto& each : views_) {
+                if (each.get() == wanted) return next_single(*each);
+            }
+        });
+    };
     return events;
 }
 

@@ -79,6 +79,7 @@ class Session final : public consumer::ClientListener {
         EventLoop::TimerId farewell = 0;  // while the broker is away
         bool close_asked = false;
         std::unique_ptr<InputSender> input;
+        consumer::StreamAdded announced{};  // as the broker did, with what has changed since
     };
 
     // ClientListener
@@ -100,6 +101,7 @@ class Session final : public consumer::ClientListener {
     View* find(std::uint64_t stream);
     View* find_waiting(const consumer::StreamAdded& message);
     void show_next_single();
+    void next_single(View& view);
     StreamRecord& record_of(const consumer::StreamAdded& message);
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);

@@ -14,6 +14,7 @@
 #include "runtime/keeper/spawn.hpp"
 #include "runtime/viewer/headless_output.hpp"
 #include "runtime/viewer/kms/kms_output.hpp"
+#include "runtime/viewer/kms/kms_user.hpp"
 #include "runtime/viewer/report.hpp"
 #include "runtime/viewer/session.hpp"
 #include "runtime/viewer/signals.hpp"
@@ -103,13 +104,18 @@ Exit run_kms(const Settings& settings, EventLoop& loop, Signals& signals,
              const std::string& socket_path) {
     auto screen = Screen::open(*settings.kms);
     if (!screen) return complain(screen.error());
+    KmsUser user(loop, settings.input);
     auto instance = gpu::Instance::create({});
     if (!instance) return complain(instance.error());
     auto device = gpu::Device::create(*instance, settings.gpu);
     if (!device) return complain(device.error());
     KmsOutputs outputs(loop, **screen, *device, settings);
-    const Exit status = run_session(settings, loop, signals, socket_path, std::move(*device),
-                                    outputs, [&loop](Session&) { loop.run(); });
+    const Exit status = run_session(
+        settings, loop, signals, socket_path, std::move(*device), outputs, [&](Session& session) {
+            user.sit_down(outputs, **screen, [&session] { session.finish(Exit::ok); });
+            loop.run();
+            user.stand_up();
+        });
     return count_messages(**instance, status);
 }
 

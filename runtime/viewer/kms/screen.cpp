@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
@@ -15,6 +17,7 @@ namespace vdmabuf::viewer {
 namespace {
 
 constexpr int kMaxCards = 16;
+constexpr std::uint32_t kCursorExtent = 64;  // of controllers that do not say
 constexpr std::uint32_t kXr24 = 0x34325258;  // DRM_FORMAT_XRGB8888
 
 template <auto Free>
@@ -106,6 +109,7 @@ Status Screen::find(int card, const std::string& wanted) {
 }
 
 Screen::~Screen() {
+    hide_cursor();
     if (before_ && set_) {
         drmModeSetCrtc(card_.get(), before_->crtc_id, before_->buffer_id, before_->x, before_->y,
                        &connector_, before_->mode_valid ? 1 : 0, &before_->mode);
@@ -117,11 +121,12 @@ std::uint64_t Screen::refresh_ns() const {
     return kNsPerSecond / (mode_.vrefresh != 0 ? mode_.vrefresh : 60);
 }
 
-Result<std::unique_ptr<Screen::Framebuffer>> Screen::make_dumb() const {
+Result<std::unique_ptr<Screen::Framebuffer>> Screen::make_memory(std::uint32_t width,
+                                                                 std::uint32_t height) const {
     std::unique_ptr<Framebuffer> made(new Framebuffer(card_.get()));
     drm_mode_create_dumb create{};
-    create.width = width();
-    create.height = height();
+    create.width = width;
+    create.height = height;
     create.bpp = 32;
     if (drmIoctl(card_.get(), DRM_IOCTL_MODE_CREATE_DUMB, &create) != 0) {
         return system_error("no memory for the screen");
@@ -138,9 +143,16 @@ Result<std::unique_ptr<Screen::Framebuffer>> Screen::make_dumb() const {
                            static_cast<off_t>(map.offset));
     if (address == MAP_FAILED) return system_error("the screen's memory cannot be mapped");
     made->mapping_ = Mapping(address, create.size);
-    const std::array<std::uint32_t, 4> handles{made->handle_}, pitches{made->pitch_}, offsets{};
+    return made;
+}
+
+Result<std::unique_ptr<Screen::Framebuffer>> Screen::make_dumb() const {
+    auto made = make_memory(width(), height());
+    if (!made) return made.error();
+    Framebuffer& memory = **made;
+    const std::array<std::uint32_t, 4> handles{memory.handle_}, pitches{memory.pitch_}, offsets{};
     if (drmModeAddFB2(card_.get(), width(), height(), kXr24, handles.data(), pitches.data(),
-                      offsets.data(), &made->id_, 0) != 0) {
+                      offsets.data(), &memory.id_, 0) != 0) {
         return system_error("the screen does not show XRGB8888");
     }
     return made;
@@ -180,6 +192,66 @@ Result<bool> Screen::show(const Framebuffer& framebuffer) {
     }
     set_ = true;
     return false;
+}
+
+bool Screen::set_cursor(const cursor::Image& image) {
+    if (no_cursor_) return false;
+    if (!cursor_) {
+        const auto asked = [this](std::uint64_t capability) {
+            std::uint64_t pixels = 0;
+            return drmGetCap(card_.get(), capability, &pixels) == 0 && pixels != 0
+                       ? static_cast<std::uint32_t>(pixels)
+                       : kCursorExtent;
+        };
+        cursor_width_ = asked(DRM_CAP_CURSOR_WIDTH);
+        cursor_height_ = asked(DRM_CAP_CURSOR_HEIGHT);
+        auto made = make_memory(cursor_width_, cursor_height_);
+        no_cursor_ = !made;
+        if (no_cursor_) return false;
+        cursor_ = std::move(*made);
+    }
+    if (image.shape.width > cursor_width_ || image.shape.height > cursor_height_) return false;
+    for (std::uint32_t y = 0; y < cursor_height_; ++y) {
+        std::byte* row = cursor_->pixels() + std::size_t{y} * cursor_->pitch();
+        std::memset(row, 0, std::size_t{cursor_width_} * 4);
+        if (y >= image.shape.height) continue;
+        std::memcpy(row, image.pixels.data() + std::size_t{y} * image.shape.width,
+                    std::size_t{image.shape.width} * 4);
+    }
+    hot_x_ = image.shape.hot_x;
+    hot_y_ = image.shape.hot_y;
+    if (drmModeSetCursor2(card_.get(), crtc_, cursor_->handle_, cursor_width_, cursor_height_,
+                          hot_x_, hot_y_) != 0 &&
+        drmModeSetCursor(card_.get(), crtc_, cursor_->handle_, cursor_width_, cursor_height_) !=
+            0) {
+        LOG_INFO("this screen has no cursor: %s", system_error("drmModeSetCursor").text.c_str());
+        no_cursor_ = true;
+        return false;
+    }
+    cursor_shown_ = true;
+    move_cursor(cursor_x_, cursor_y_);
+    return true;
+}
+
+void Screen::hide_cursor() {
+    if (std::exchange(cursor_shown_, false)) drmModeSetCursor(card_.get(), crtc_, 0, 0, 0);
+}
+
+void Screen::move_cursor(std::int32_t x, std::int32_t y) {
+    cursor_x_ = x;
+    cursor_y_ = y;
+    if (cursor_shown_) drmModeMoveCursor(card_.get(), crtc_, x - hot_x_, y - hot_y_);
+}
+
+void Screen::leave() {
+    hide_cursor();
+    drmDropMaster(card_.get());
+    set_ = false;
+}
+
+Status Screen::enter() {
+    if (drmSetMaster(card_.get()) != 0) return system_error("the screen does not come back");
+    return {};
 }
 
 std::uint64_t Screen::on_readable() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/mapping.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
@@ -54,6 +55,17 @@ class Screen {
     Result<std::unique_ptr<Framebuffer>> import(int dmabuf, std::uint32_t fourcc,
                                                 std::uint32_t offset, std::uint32_t pitch,
                                                 std::uint64_t modifier) const;
+    // The pointer's image, ARGB with colours multiplied by alpha, of at most the controller's size.
+    // False: the controller has no cursor, or none that large.
+    bool set_cursor(const cursor::Image& image);
+    void hide_cursor();
+    // The pixel that points is there.
+    void move_cursor(std::int32_t x, std::int32_t y);
+
+    // The card is another program's meanwhile; then ours again, and shows nothing of ours.
+    void leave();
+    Status enter();
+
     // Shows it from the next refresh on. True: on_readable() will say when; false: it is shown.
     Result<bool> show(const Framebuffer& framebuffer);
     // The time at which the last framebuffer came onto the screen, CLOCK_MONOTONIC; 0: not yet.
@@ -62,12 +74,24 @@ class Screen {
   private:
     Screen() = default;
     Status find(int card, const std::string& wanted);
+    // Memory that the CPU writes, without a framebuffer.
+    Result<std::unique_ptr<Framebuffer>> make_memory(std::uint32_t width,
+                                                     std::uint32_t height) const;
     UniqueFd card_;
     std::uint32_t connector_ = 0;
     std::uint32_t crtc_ = 0;
     drmModeModeInfo mode_{};
     drmModeCrtc* before_ = nullptr;
     bool set_ = false;  // the mode is
+    std::unique_ptr<Framebuffer> cursor_;
+    std::uint32_t cursor_width_ = 0;  // of the controller's; 0: not asked yet
+    std::uint32_t cursor_height_ = 0;
+    bool no_cursor_ = false;
+    bool cursor_shown_ = false;
+    std::int32_t hot_x_ = 0;
+    std::int32_t hot_y_ = 0;
+    std::int32_t cursor_x_ = 0;
+    std::int32_t cursor_y_ = 0;
 };
 
 }  // namespace vdmabuf::viewer

@@ -84,6 +84,10 @@ class BrokerImpl final : public Broker, public PortHandler {
 
     void closed(ProducerPort& port) override { producers_.erase(&port); }
 
+    void input_port(const std::string& vm, InputPort* port) override {
+        router_->set_input_port(vm, port);
+    }
+
   private:
     static std::string name_of(const ProducerInfo& info) {
         return info.vm.empty() ? "this kernel" : "VM '" + info.vm + "'";

@@ -49,6 +49,8 @@ class ProducerPort {
 
 enum class Created { ok, exists, quota };
 
+class InputPort;
+
 // The broker as transports see it.
 class PortHandler {
   public:
@@ -71,6 +73,9 @@ class PortHandler {
     // The producer has gone, or its port was closed; `port` is not used after this call returns.
     // Destroys the port's buffers as buffer_destroyed() does.
     virtual void closed(ProducerPort& port) = 0;
+    // This VM has input devices; nullptr: not any more. Before its first producer comes, and after
+    // the last has gone.
+    virtual void input_port(const std::string& vm, InputPort* port) = 0;
 };
 
 }  // namespace vdmabuf::broker

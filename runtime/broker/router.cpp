@@ -31,7 +31,9 @@ std::uint32_t Router::features() const {
 
 Stream& Router::add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info) {
     const std::uint64_t id = next_stream_++;
-    auto added = std::make_unique<Stream>(*this, producer, id, number, std::move(info));
+    const auto input = input_.find(info.vm);
+    auto added = std::make_unique<Stream>(*this, producer, id, number, std::move(info),
+                                          input == input_.end() ? nullptr : &input->second);
     Stream& stream = *added;
     streams_.emplace(id, std::move(added));
     // schedule() must not allocate.
@@ -42,7 +44,16 @@ Stream& Router::add_stream(ProducerLink& producer, std::uint32_t number, Stream:
     return stream;
 }
 
+void Router::set_input_port(const std::string& vm, InputPort* port) {
+    if (port) {
+        input_.try_emplace(vm, *port);
+    } else {
+        input_.erase(vm);
+    }
+}
+
 void Router::remove_stream(Stream& stream) {
+    stream.end_input();
     for (ConsumerSession* consumer : consumers_) {
         if (consumer) consumer->stream_removed(stream);
     }

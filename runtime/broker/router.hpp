@@ -7,12 +7,14 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/broker/broker.hpp"
 #include "runtime/broker/colour_negotiation.hpp"
 #include "runtime/broker/format_list.hpp"
 #include "runtime/broker/held_buffers.hpp"
+#include "runtime/broker/input_focus.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/raw_buffers.hpp"
 #include "runtime/broker/stream.hpp"
@@ -50,6 +52,7 @@ class Router {
     stream::ColourSpaces colour_spaces() const { return colours_.spaces(); }
     Stream& add_stream(ProducerLink& producer, std::uint32_t number, Stream::Info info);
     void remove_stream(Stream& stream);
+    void set_input_port(const std::string& vm, InputPort* port);
     void tell_title(Stream& stream);
     void tell_hdr(Stream& stream);
     void tell_extent(Stream& stream);
@@ -107,6 +110,7 @@ class Router {
     FormatNegotiation formats_;
     ColourNegotiation colours_;
     EventLoop::TimerId formats_timer_ = 0;
+    std::map<std::string, InputFocus> input_;  // of VMs that have input devices
     std::uint64_t next_stream_ = 1;
     std::uint64_t next_image_ = 1;
 };

@@ -23,8 +23,13 @@ stream::Rect clip(const stream::Rect& rect, std::uint32_t width, std::uint32_t h
 }  // namespace
 
 Stream::Stream(Router& router, ProducerLink& producer, std::uint64_t id, std::uint32_t number,
-               Info info)
-    : router_(router), producer_(producer), id_(id), number_(number), info_(std::move(info)) {}
+               Info info, InputFocus* input)
+    : router_(router),
+      producer_(producer),
+      id_(id),
+      number_(number),
+      info_(std::move(info)),
+      input_devices_(info_.takes_input ? nullptr : input) {}
 
 void Stream::set_image(std::uint32_t slot, std::shared_ptr<Image> image) {
     colour_space_ = image->message.colour_space;
@@ -91,6 +96,7 @@ void Stream::detach(unsigned consumer) {
     pacer_.detach(consumer, now_ns());
     input_.leave(consumer, input_sender());
     clipboard_.leave(consumer);
+    if (input_devices_) input_devices_->leave(id_, consumer);
     if (configured_by_ == consumer) {
         // Nobody would ever say that the window is visible again.
         configured_by_ = FramePacer::kMaxConsumers;
@@ -133,9 +139,16 @@ InputQueue::Send Stream::input_sender() {
 }
 
 void Stream::input(unsigned consumer, const input::FromConsumer& message) {
-    if (!info_.takes_input) return;
+    if (!info_.takes_input) {
+        if (input_devices_) input_devices_->add(id_, consumer, message);
+        return;
+    }
     input_.add(consumer, message, input_sender());
     clipboard_.focus_is(input_.owner(), now_ns());
+}
+
+void Stream::end_input() {
+    if (input_devices_) input_devices_->end(id_);
 }
 
 void Stream::set_cursor(std::uint32_t flags) {
@@ -296,7 +309,7 @@ consumer::StreamAdded Stream::added_message() const {
     message.width = info_.width;
     message.height = info_.height;
     message.pid = info_.pid;
-    message.flags = (info_.takes_input ? stream::kStreamTakesInput : 0) |
+    message.flags = (takes_input() ? stream::kStreamTakesInput : 0) |
                     (info_.takes_clipboard ? stream::kStreamTakesClipboard : 0);
     consumer::put_text(message.vm, info_.vm);
     consumer::put_text(message.app, info_.app);

@@ -10,6 +10,7 @@
 #include "runtime/broker/clipboard_flow.hpp"
 #include "runtime/broker/clock_offset.hpp"
 #include "runtime/broker/frame_pacer.hpp"
+#include "runtime/broker/input_focus.hpp"
 #include "runtime/broker/input_queue.hpp"
 #include "runtime/broker/memory_export.hpp"
 #include "runtime/broker/quota.hpp"
@@ -68,12 +69,13 @@ class Stream final : private FramePacer::Sink {
         bool takes_clipboard = false;
     };
 
-    // `id`: the broker's number; `number`: the producer's.
+    // `id`: the broker's number; `number`: the producer's; `input`: its VM's devices, if there are.
     Stream(Router& router, ProducerLink& producer, std::uint64_t id, std::uint32_t number,
-           Info info);
+           Info info, InputFocus* input);
 
     std::uint64_t id() const { return id_; }
     const Info& info() const { return info_; }
+    bool takes_input() const { return info_.takes_input || input_devices_; }
     bool from_vm() const { return !info_.vm.empty(); }
 
     // ---- the producer's side
@@ -108,10 +110,11 @@ class Stream final : private FramePacer::Sink {
     FramePacer::Answer presented(unsigned consumer, const consumer::Presented& message);
     void configure(unsigned consumer, const consumer::Configure& message);
     void request_close();
-    // Reaches the producer while this consumer's window has the focus.
+    // Reaches the producer, or else its VM's devices, while this consumer's window has the focus.
     void input(unsigned consumer, const input::FromConsumer& message);
     // EPROTO when it sends more than it may. A part that is dropped counts as taken up.
     Status clipboard(unsigned consumer, const clipboard::PartOfConsumer& part);
+    void end_input();
     void add_copied_bytes(std::uint64_t bytes) { consumer_copied_bytes_ += bytes; }
     void set_latency(std::uint64_t p50_ns, std::uint64_t p99_ns);
     void set_colour_shown(std::uint32_t shown) { colour_shown_ = shown; }
@@ -144,6 +147,7 @@ class Stream final : private FramePacer::Sink {
     Rate cursor_rate_{4 * 66, 1400};  // four of the largest images, and 20 a second
     InputQueue input_{number_};
     ClipboardFlow clipboard_;
+    InputFocus* const input_devices_;  // where the producer takes no input
     std::array<std::shared_ptr<Image>, stream::kMaxSlots> images_{};
 
     // presented_count of the last FRAME, by consumer: damage says what changed since that frame

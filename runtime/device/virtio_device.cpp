@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/device/virtio_device.hpp"
 
-#include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -24,22 +19,6 @@ std::uint64_t random_number() {
     // Up to 256 bytes never come in part once the pool is ready (getrandom(2)).
     [[maybe_unused]] const ssize_t got = ::getrandom(&value, sizeof value, 0);
     return value;
-}
-
-bool is_socket(int fd) {
-    struct stat status {};
-    return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
-void set_nonblocking(int fd) {
-    // A hostile VMM could otherwise make us sleep in read(2) or write(2).
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK) == 0) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-bool same_place(const RingState& a, const RingState& b) {
-    return a.size == b.size && a.descriptors == b.descriptors && a.available == b.available &&
-           a.used == b.used;
 }
 
 }  // namespace
@@ -73,7 +52,13 @@ void VirtioDevice::later(Work work) {
 
 VirtioDevice::VirtioDevice(EventLoop& loop, std::string vm, const Limits& limits,
                            broker::PortHandler& handler)
-    : loop_(loop), vm_(std::move(vm)), limits_(limits), handler_(handler), buffers_(limits) {
+    : loop_(loop),
+      vm_(std::move(vm)),
+      limits_(limits),
+      handler_(handler),
+      command_(loop),
+      event_(loop),
+      buffers_(limits) {
     buffers_.released = [this](std::uint32_t channel, const stream::BufferId& id,
                                std::uint64_t token) {
         events_.buffer_released(channel, id, token);
@@ -85,15 +70,15 @@ VirtioDevice::VirtioDevice(EventLoop& loop, std::string vm, const Limits& limits
     // One interrupt for all that a round brings: a frame that was shown is two messages, PRESENTED
     // for it and RELEASE for the one before.
     round_end_ = loop_.add_round_end([this] {
-        if (std::exchange(events_delivered_, false)) interrupt(event_);
+        if (std::exchange(events_delivered_, false)) event_.interrupt();
     });
 }
 
 VirtioDevice::~VirtioDevice() {
     loop_.remove_round_end(round_end_);
     reset();
-    stop(command_);
-    stop(event_);
+    command_.stop();
+    event_.stop();
     *anchor_ = nullptr;
 }
 
@@ -104,14 +89,14 @@ Status VirtioDevice::apply(const VmState& state) {
     // A stopped command queue is a reset (also when the VM is only paused: pages that are shown
     // after the driver has freed them would be somebody else's).
     const bool goes_on = command.active() && command_.state.active() &&
-                         same_place(command, command_.state) && !state.resumed;
+                         command.same_place(command_.state) && !state.resumed;
     if (!goes_on) {
         reset();
         broken_ = false;
     }
     // Whatever changed: kick and call descriptors are new, and the memory may be.
-    stop(command_);
-    stop(event_);
+    command_.stop();
+    event_.stop();
     if (!state.active()) {
         memory_.reset();
         return {};
@@ -131,14 +116,14 @@ Status VirtioDevice::apply(const VmState& state) {
         if (!ring.active()) continue;
         if (auto started = start(is_command ? command_ : event_, kind, ring); !started) {
             reset();
-            stop(command_);
-            stop(event_);
+            command_.stop();
+            event_.stop();
             return Error{started.error().code, "VM '" + vm_ + "': " + started.error().text};
         }
     }
     if (broken_) {  // goes on as it was: only a reset of the device helps
-        stop(command_);
-        stop(event_);
+        command_.stop();
+        event_.stop();
         command_.state = command;  // for `goes_on`
         return {};
     }
@@ -149,36 +134,20 @@ Status VirtioDevice::apply(const VmState& state) {
     }
     // A kick or an interrupt may have been lost with the process that served before.
     later([](VirtioDevice& device) {
-        device.interrupt(device.command_);
-        device.interrupt(device.event_);
+        device.command_.interrupt();
+        device.event_.interrupt();
         device.deliver_events();
         device.run_commands();
     });
     return {};
 }
 
-Status VirtioDevice::start(Queue& queue, Kind kind, const RingState& state) {
-    auto ring = Vring::create(memory_, state);
-    if (!ring) return ring.error();
-    const int fd = state.kick->get();
-    set_nonblocking(fd);
-    if (state.call) {
-        set_nonblocking(state.call->get());
-        queue.call_is_socket = is_socket(state.call->get());
-    }
-    auto added = loop_.add(fd, EPOLLIN, [this, kind, fd](std::uint32_t) { kicked(kind, fd); });
-    if (!added) return Error{added.error().code, "the kick descriptor of a queue is not pollable"};
-    queue.state = state;
-    queue.ring = std::move(*ring);
+Status VirtioDevice::start(ServedQueue& queue, Kind kind, const RingState& state) {
+    auto started =
+        queue.start(memory_, state, [this, kind](bool readable) { kicked(kind, readable); });
     // Posting event buffers is no news, unless events wait for them.
-    queue.ring->set_kicks(kind == Kind::command);
-    return {};
-}
-
-void VirtioDevice::stop(Queue& queue) {
-    if (queue.ring) loop_.remove(queue.state.kick->get());
-    queue.ring.reset();
-    queue.state = RingState{};
+    if (started) queue.ring->set_kicks(kind == Kind::command);
+    return started;
 }
 
 void VirtioDevice::reset() {
@@ -214,17 +183,13 @@ void VirtioDevice::fail(const Error& why) {
     broken_ = true;
     const RingState command = command_.state;
     reset();
-    stop(command_);
-    stop(event_);
+    command_.stop();
+    event_.stop();
     command_.state = command;
 }
 
-void VirtioDevice::kicked(Kind kind, int fd) {
-    std::uint64_t count = 0;
-    const ssize_t got = ::read(fd, &count, sizeof count);
-    if (got <= 0 && (got == 0 || (errno != EAGAIN && errno != EINTR))) {
-        return fail(Error{EIO, "its kick descriptor cannot be read"});
-    }
+void VirtioDevice::kicked(Kind kind, bool readable) {
+    if (!readable) return fail(Error{EIO, "its kick descriptor cannot be read"});
     if (kind == Kind::command) {
         run_commands();
     } else {
@@ -258,7 +223,7 @@ void VirtioDevice::run_commands() {
     }
     collecting_ = false;
     if (error) return fail(*error);
-    if (pushed) interrupt(command_);
+    if (pushed) command_.interrupt();
     deliver_events();
 }
 
@@ -448,16 +413,6 @@ void VirtioDevice::deliver_events() {
         }
     }
     if (count > 0) events_delivered_ = true;
-}
-
-void VirtioDevice::interrupt(Queue& queue) {
-    if (!queue.ring || !queue.state.call || !queue.ring->interrupt_wanted()) return;
-    // Its reader wants exactly 8 bytes. When it is full, an interrupt is on its way already.
-    const std::uint64_t one = 1;
-    const int fd = queue.state.call->get();
-    [[maybe_unused]] const ssize_t told =
-        queue.call_is_socket ? ::send(fd, &one, sizeof one, MSG_DONTWAIT | MSG_NOSIGNAL)
-                             : ::write(fd, &one, sizeof one);
 }
 
 }  // namespace vdmabuf::device

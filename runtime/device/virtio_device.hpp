@@ -18,6 +18,7 @@
 #include "runtime/device/event_queue.hpp"
 #include "runtime/device/guest_memory.hpp"
 #include "runtime/device/limits.hpp"
+#include "runtime/device/served_queue.hpp"
 #include "runtime/device/vm_state.hpp"
 #include "runtime/device/vring.hpp"
 
@@ -55,20 +56,14 @@ class VirtioDevice {
 
   private:
     class Channel;
-    struct Queue {
-        std::optional<Vring> ring;
-        RingState state;
-        bool call_is_socket = false;  // User Mode Linux's; else an eventfd
-    };
     enum class Kind { command, event };
 
-    Status start(Queue& queue, Kind kind, const RingState& state);
-    void stop(Queue& queue);
+    Status start(ServedQueue& queue, Kind kind, const RingState& state);
     void reset();  // all channels, buffers and events end
     void begin_grace();
     void fail(const Error& why);  // broken until the driver resets the device
 
-    void kicked(Kind kind, int fd);
+    void kicked(Kind kind, bool readable);
     void run_commands();
     void answer(const Chain& chain);
     virtio_vdmabuf_status execute(const Chain& chain);
@@ -78,7 +73,6 @@ class VirtioDevice {
     virtio_vdmabuf_status execute(const BufferDestroy& command);
     virtio_vdmabuf_status execute(const Message& command);
     void deliver_events();
-    void interrupt(Queue& queue);
 
     Channel* find(std::uint32_t number);
     bool send(Channel& channel, std::span<const std::byte> message);
@@ -94,8 +88,8 @@ class VirtioDevice {
     const Limits limits_;
     broker::PortHandler& handler_;
     std::shared_ptr<const GuestMemory> memory_;
-    Queue command_;
-    Queue event_;
+    ServedQueue command_;
+    ServedQueue event_;
     bool broken_ = false;
     bool announced_broken_ = false;
     std::map<std::uint32_t, std::unique_ptr<Channel>> channels_;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "runtime/common/unique_fd.hpp"
@@ -16,6 +17,12 @@ namespace vdmabuf::device {
 
 constexpr std::size_t kRingCount = 2;    // VIRTIO_VDMABUF_VQ_COUNT
 constexpr std::size_t kMaxRegions = 32;  // memory regions of a VM
+
+// A device of a VM: 0 is the vdmabuf device, those from 1 on are for input (input_config.hpp).
+struct DeviceName {
+    std::string vm;
+    std::uint32_t number = 0;
+};
 
 using SharedFd = std::shared_ptr<const UniqueFd>;
 
@@ -45,6 +52,11 @@ struct RingState {
 
     // The device may serve it.
     bool active() const { return size != 0 && addressed && enabled && kick; }
+    // Whether they are the same queue in guest memory.
+    bool same_place(const RingState& other) const {
+        return size == other.size && descriptors == other.descriptors &&
+               available == other.available && used == other.used;
+    }
 };
 
 struct VmState {

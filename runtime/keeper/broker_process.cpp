@@ -180,11 +180,12 @@ bool BrokerProcess::wait_for(std::uint64_t sequence, std::int32_t& status) {
     return true;
 }
 
-bool BrokerProcess::hand_over(const std::string& vm, const device::VmState& state, bool wait) {
+bool BrokerProcess::hand_over(const device::DeviceName& device, const device::VmState& state,
+                              bool wait) {
     if (!link_) return true;
     const std::uint64_t sequence = ++sequence_;
     const int error =
-        handover::send_state(link_.get(), vm, state, sequence, now_ns() + options_.answer_ns);
+        handover::send_state(link_.get(), device, state, sequence, now_ns() + options_.answer_ns);
     if (error == 0 && !wait) return true;
     std::int32_t status = 0;
     if (error == 0 && wait_for(sequence, status)) return status == 0;

@@ -41,9 +41,9 @@ class BrokerProcess {
 
     Status start();
 
-    // Hands a VM's state over. With `wait`: returns when the broker has taken it. False: it says
-    // that it cannot serve the state. A broker that is not there takes the state when it is.
-    bool hand_over(const std::string& vm, const device::VmState& state, bool wait);
+    // Hands a device's state over. With `wait`: returns when the broker has taken it. False: it
+    // says that it cannot serve the state. A broker that is not there takes the state when it is.
+    bool hand_over(const device::DeviceName& device, const device::VmState& state, bool wait);
 
     // Ends it and starts it again, from the program's path.
     void restart();

@@ -12,37 +12,55 @@
 
 namespace vdmabuf::keeper {
 
-BrokerSide::BrokerSide(EventLoop& loop, UniqueFd link, std::function<void(int error)> ended)
-    : loop_(loop), link_(std::move(link)), ended_(std::move(ended)) {}
+BrokerSide::BrokerSide(EventLoop& loop, UniqueFd link, broker::PortHandler& handler,
+                       std::function<void(int error)> ended)
+    : loop_(loop), link_(std::move(link)), ended_(std::move(ended)), handler_(handler) {}
 
 BrokerSide::~BrokerSide() {
     if (link_) loop_.remove(link_.get());
+    for (auto& [name, devices] : devices_) {
+        devices.vdmabuf.reset();
+        if (devices.input) handler_.input_port(name, nullptr);
+    }
 }
 
-Result<std::unique_ptr<BrokerSide>> BrokerSide::create(
-    EventLoop& loop, UniqueFd link, const std::map<std::string, device::Limits>& vms,
-    broker::PortHandler& handler, std::function<void(int error)> ended) {
+Result<std::unique_ptr<BrokerSide>> BrokerSide::create(EventLoop& loop, UniqueFd link,
+                                                       const std::map<std::string, Vm>& vms,
+                                                       broker::PortHandler& handler,
+                                                       std::function<void(int error)> ended) {
     ::fcntl(link.get(), F_SETFD, FD_CLOEXEC);
-    std::unique_ptr<BrokerSide> side(new BrokerSide(loop, std::move(link), std::move(ended)));
-    for (const auto& [name, limits] : vms) {
-        side->devices_[name] = std::make_unique<device::VirtioDevice>(loop, name, limits, handler);
+    std::unique_ptr<BrokerSide> side(
+        new BrokerSide(loop, std::move(link), handler, std::move(ended)));
+    for (const auto& [name, vm] : vms) {
+        Devices& devices = side->devices_[name];
+        if (vm.input) {
+            devices.input = std::make_unique<device::GuestInput>(loop, name);
+            handler.input_port(name, devices.input.get());
+        }
+        devices.vdmabuf = std::make_unique<device::VirtioDevice>(loop, name, vm.limits, handler);
     }
     BrokerSide* self = side.get();
-    self->receiver_.on_state = [self](const std::string& vm, const device::VmState& state,
+    self->receiver_.on_state = [self](const device::DeviceName& name, const device::VmState& state,
                                       std::uint64_t sequence) {
-        const auto found = self->devices_.find(vm);
+        const auto found = self->devices_.find(name.vm);
         if (found == self->devices_.end()) return self->acknowledge(sequence, ENOENT);
-        const Status applied = found->second->apply(state);
+        const Status applied = apply(found->second, name.number, state);
         if (!applied) LOG_ERROR("%s", applied.error().text.c_str());
         self->acknowledge(sequence, applied ? 0 : applied.error().code);
     };
     self->receiver_.on_shut_down = [self](std::uint64_t sequence) {
-        for (auto& [name, device] : self->devices_) device->shut_down();
+        for (auto& [name, devices] : self->devices_) devices.vdmabuf->shut_down();
         self->acknowledge(sequence, 0);
     };
     auto added = loop.add(self->link_.get(), EPOLLIN, [self](std::uint32_t) { self->readable(); });
     if (!added) return added.error();
     return side;
+}
+
+Status BrokerSide::apply(Devices& devices, std::uint32_t number, const device::VmState& state) {
+    if (number == 0) return devices.vdmabuf->apply(state);
+    if (!devices.input) return Error{ENOENT, "a VM without input devices"};
+    return devices.input->apply(number, state);
 }
 
 void BrokerSide::readable() {

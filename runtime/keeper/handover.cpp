@@ -32,11 +32,13 @@ int send_within(int socket, std::span<const std::byte> message, std::span<const 
     }
 }
 
-int send_state(int socket, const std::string& vm, const device::VmState& state,
+int send_state(int socket, const device::DeviceName& device, const device::VmState& state,
                std::uint64_t sequence, std::uint64_t deadline_ns) {
+    const std::string& vm = device.vm;
     auto snapshot = make<Snapshot>(sequence, vm);
     snapshot.features = state.features;
     snapshot.resumed = state.resumed ? 1 : 0;
+    snapshot.device = device.number;
     if (int error = send_within(socket, snapshot, {}, deadline_ns)) return error;
     for (const device::RegionState& from : state.regions) {
         auto region = make<Region>(sequence, vm);
@@ -90,7 +92,7 @@ Status Receiver::take(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         case Type::snapshot: {
             Snapshot snapshot;
             if (!decode(bytes, snapshot) || !fds.empty()) return malformed;
-            vm_ = vm;
+            device_ = {vm, snapshot.device};
             state_ = device::VmState{};
             state_.features = snapshot.features;
             state_.resumed = snapshot.resumed != 0;
@@ -98,7 +100,7 @@ Status Receiver::take(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         }
         case Type::region: {
             Region region;
-            if (!decode(bytes, region) || fds.size() != 1 || vm != vm_ ||
+            if (!decode(bytes, region) || fds.size() != 1 || vm != device_.vm ||
                 state_.regions.size() >= device::kMaxRegions) {
                 return malformed;
             }
@@ -109,7 +111,7 @@ Status Receiver::take(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         }
         case Type::ring: {
             Ring ring;
-            if (!decode(bytes, ring) || vm != vm_ || ring.index >= state_.rings.size()) {
+            if (!decode(bytes, ring) || vm != device_.vm || ring.index >= state_.rings.size()) {
                 return malformed;
             }
             const bool kick = (ring.flags & kRingKick) != 0;
@@ -128,10 +130,9 @@ Status Receiver::take(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
             return {};
         }
         case Type::commit: {
-            if (vm != vm_ || !fds.empty()) return malformed;
+            if (vm != device_.vm || !fds.empty()) return malformed;
             const device::VmState state = std::exchange(state_, device::VmState{});
-            vm_.clear();
-            on_state(vm, state, header.sequence);
+            on_state(std::exchange(device_, {}), state, header.sequence);
             return {};
         }
         case Type::shut_down:

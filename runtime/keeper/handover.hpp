@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the keeper and the broker process say to each other over a SOCK_SEQPACKET socket pair.
-// Keeper: a VM's state as SNAPSHOT, REGION..., RING..., COMMIT, each with its descriptors;
+// Keeper: a device's state as SNAPSHOT, REGION..., RING..., COMMIT, each with its descriptors;
 // SHUT_DOWN. Broker: ACK for every COMMIT and SHUT_DOWN, when it has done it; LOAD. Both are the
 // same program, but after an upgrade maybe of different versions: `version` tells.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace vdmabuf::keeper::handover {
 
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::size_t kNameSize = 48;  // of a VM, with its NUL
 
 enum class Type : std::uint16_t {
@@ -43,7 +43,7 @@ struct Snapshot {
     Header header;
     std::uint64_t features = 0;
     std::uint32_t resumed = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t device = 0;  // DeviceName::number
 };
 struct Region {  // 1 descriptor
     static constexpr Type kType = Type::region;
@@ -112,14 +112,15 @@ int send_within(int socket, const Message& message, std::span<const int> fds,
     return send_within(socket, std::as_bytes(std::span(&message, 1)), fds, deadline_ns);
 }
 
-// Sends a VM's state, COMMIT with `sequence` last. 0 or an errno value.
-int send_state(int socket, const std::string& vm, const device::VmState& state,
+// Sends a device's state, COMMIT with `sequence` last. 0 or an errno value.
+int send_state(int socket, const device::DeviceName& device, const device::VmState& state,
                std::uint64_t sequence, std::uint64_t deadline_ns);
 
 // Puts states together on the broker's side.
 class Receiver {
   public:
-    std::function<void(const std::string& vm, const device::VmState& state, std::uint64_t sequence)>
+    std::function<void(const device::DeviceName& device, const device::VmState& state,
+                       std::uint64_t sequence)>
         on_state;
     std::function<void(std::uint64_t sequence)> on_shut_down;
 
@@ -127,7 +128,7 @@ class Receiver {
     Status take(std::span<const std::byte> bytes, std::vector<UniqueFd> fds);
 
   private:
-    std::string vm_;
+    device::DeviceName device_;
     device::VmState state_;
 };
 

@@ -10,11 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <set>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
 #include "runtime/common/seqpacket.hpp"
+#include "runtime/device/input_config.hpp"
 
 namespace vdmabuf::keeper {
 namespace {
@@ -26,22 +27,51 @@ constexpr std::uint64_t kIdleLookNs = 500 * kNsPerMs;
 
 }  // namespace
 
-struct Keeper::Vm {
-    VmOptions options;
-    UniqueFd listener;
+// A device of a VM, and the VMM's connection for it.
+struct Keeper::Device {
+    Device(Place& where, const VmOptions& vm, std::uint32_t number)
+        : place(where),
+          id{vm.name, number},
+          name("VM '" + vm.name + "'" +
+               (number == 0 ? std::string()
+                            : std::string(" (") +
+                                  device::name_of(static_cast<device::InputRole>(number)) + ")")),
+          limits(vm.limits) {}
+
+    std::unique_ptr<device::ConfigAccess> config() const {
+        if (id.number == 0) return std::make_unique<device::VdmabufConfig>(limits);
+        return std::make_unique<device::InputConfig>(static_cast<device::InputRole>(id.number),
+                                                     id.vm);
+    }
+
+    Place& place;
+    const device::DeviceName id;
+    const std::string name;
+    const device::Limits limits;
     UniqueFd socket;
     MessageReader reader;
     std::unique_ptr<VhostUserFront> front;
     bool complained = false;  // about memory that is not shared
 };
 
+// A socket that VMMs come to, or one of a VMM's that we come to. Each connection is for the first
+// of its devices that has none.
+struct Keeper::Place {
+    std::string path;
+    bool connect = false;
+    UniqueFd listener;
+    std::vector<std::unique_ptr<Device>> devices;
+};
+
 Keeper::Keeper(KeeperOptions options) : options_(std::move(options)) {}
 
 Keeper::~Keeper() {
     broker_.reset();
-    for (const auto& vm : vms_) {
-        if (vm->socket) loop_->remove(vm->socket.get());
-        if (vm->listener) ::unlink(vm->options.socket.c_str());
+    for (const auto& place : places_) {
+        for (const auto& device : place->devices) {
+            if (device->socket) loop_->remove(device->socket.get());
+        }
+        if (place->listener) ::unlink(place->path.c_str());
     }
     if (producers_) ::unlink(options_.producer_socket.c_str());
     if (consumers_) ::unlink(options_.consumer_socket.c_str());
@@ -91,11 +121,21 @@ Status Keeper::listen() {
     if (!options_.consumer_socket.empty()) {
         wanted.push_back({options_.consumer_socket, SOCK_SEQPACKET, consumers_});
     }
+    const auto add_place = [&](const VmOptions& vm, const std::string& path, bool connect,
+                               std::uint32_t first, std::uint32_t last) {
+        places_.push_back(std::make_unique<Place>());
+        Place& place = *places_.back();
+        place.path = path;
+        place.connect = connect;
+        for (std::uint32_t number = first; number <= last; ++number) {
+            place.devices.push_back(std::make_unique<Device>(place, vm, number));
+        }
+        if (!connect) wanted.push_back({place.path, SOCK_STREAM, place.listener});
+    };
     for (const VmOptions& vm : options_.vms) {
-        vms_.push_back(std::make_unique<Vm>());
-        vms_.back()->options = vm;
-        if (!vm.connect) {
-            wanted.push_back({vms_.back()->options.socket, SOCK_STREAM, vms_.back()->listener});
+        add_place(vm, vm.socket, vm.connect, 0, 0);
+        if (!vm.input_socket.empty()) {
+            add_place(vm, vm.input_socket, false, 1, device::kInputRoles);
         }
     }
     for (const Wanted& each : wanted) {
@@ -109,12 +149,12 @@ Status Keeper::listen() {
         each.fd = std::move(*fd);
         if (auto owned = own(each.path); !owned) return owned;
     }
-    for (const auto& each : vms_) {
-        Vm& vm = *each;
-        if (vm.options.connect) {
-            loop_->post([this, &vm] { connect(vm); });
-        } else if (auto added = loop_->add(vm.listener.get(), EPOLLIN,
-                                           [this, &vm](std::uint32_t) { accept(vm); });
+    for (const auto& each : places_) {
+        Place& place = *each;
+        if (place.connect) {
+            loop_->post([this, &place] { connect(*place.devices.front()); });
+        } else if (auto added = loop_->add(place.listener.get(), EPOLLIN,
+                                           [this, &place](std::uint32_t) { accept(place); });
                    !added) {
             return added;
         }
@@ -170,104 +210,114 @@ void Keeper::signalled() {
 }
 
 std::size_t Keeper::connected_vms() const {
-    return static_cast<std::size_t>(std::count_if(
-        vms_.begin(), vms_.end(), [](const auto& vm) { return static_cast<bool>(vm->socket); }));
-}
-
-void Keeper::accept(Vm& vm) {
-    UniqueFd socket(::accept4(vm.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket) return;
-    if (vm.socket) {
-        // A VM that was started anew may be here before the end of its last connection is seen.
-        pollfd poll_fd{vm.socket.get(), POLLRDHUP, 0};
-        if (::poll(&poll_fd, 1, 0) != 1) {
-            LOG_WARNING("VM '%s': a second VMM has connected to '%s' and is turned away",
-                        vm.options.name.c_str(), vm.options.socket.c_str());
-            return;
+    std::set<std::string> names;
+    for (const auto& place : places_) {
+        for (const auto& device : place->devices) {
+            if (device->socket) names.insert(device->id.vm);
         }
-        disconnect(vm, Error{ECONNRESET, "the VMM has closed the connection"});
     }
-    connected(vm, std::move(socket));
+    return names.size();
 }
 
-void Keeper::connect(Vm& vm) {
-    auto socket = connect_to(vm.options.socket, SOCK_STREAM);
-    if (socket) return connected(vm, std::move(*socket));
-    LOG_DEBUG("VM '%s': %s", vm.options.name.c_str(), socket.error().text.c_str());
-    loop_->at(now_ns() + kRetryNs, [this, &vm] { connect(vm); });
+void Keeper::accept(Place& place) {
+    UniqueFd socket(
+        ::accept4(place.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) return;
+    for (const auto& device : place.devices) {
+        if (device->socket) {
+            // A VM that was started anew may be here before the end of its last connection is seen.
+            pollfd poll_fd{device->socket.get(), POLLRDHUP, 0};
+            if (::poll(&poll_fd, 1, 0) != 1) continue;
+            disconnect(*device, Error{ECONNRESET, "the VMM has closed the connection"});
+        }
+        return connected(*device, std::move(socket));
+    }
+    LOG_WARNING(
+        "VM '%s': a second VMM, or one device more than there are, has connected to '%s' "
+        "and is turned away",
+        place.devices.front()->id.vm.c_str(), place.path.c_str());
 }
 
-void Keeper::connected(Vm& vm, UniqueFd socket) {
-    vm.socket = std::move(socket);
-    vm.reader = MessageReader();
-    vm.complained = false;
-    vm.front = std::make_unique<VhostUserFront>(
-        vm.options.name, device::config_space(vm.options.limits),
-        [this, &vm](const device::VmState& state) {
-            return broker_->hand_over(vm.options.name, state, true);
+void Keeper::connect(Device& device) {
+    auto socket = connect_to(device.place.path, SOCK_STREAM);
+    if (socket) return connected(device, std::move(*socket));
+    LOG_DEBUG("%s: %s", device.name.c_str(), socket.error().text.c_str());
+    loop_->at(now_ns() + kRetryNs, [this, &device] { connect(device); });
+}
+
+void Keeper::connected(Device& device, UniqueFd socket) {
+    device.socket = std::move(socket);
+    device.reader = MessageReader();
+    device.complained = false;
+    device.front = std::make_unique<VhostUserFront>(
+        device.name, device.config(), [this, &device](const device::VmState& state) {
+            return broker_->hand_over(device.id, state, true);
         });
-    auto added = loop_->add(vm.socket.get(), EPOLLIN | EPOLLRDHUP,
-                            [this, &vm](std::uint32_t) { readable(vm); });
-    if (!added) return disconnect(vm, added.error());
-    LOG_INFO("VM '%s': connected", vm.options.name.c_str());
+    auto added = loop_->add(device.socket.get(), EPOLLIN | EPOLLRDHUP,
+                            [this, &device](std::uint32_t) { readable(device); });
+    if (!added) return disconnect(device, added.error());
+    LOG_INFO("%s: connected", device.name.c_str());
 }
 
-void Keeper::readable(Vm& vm) {
-    while (vm.socket) {
-        auto message = vm.reader.read(vm.socket.get());
-        if (!message) return disconnect(vm, message.error());
+void Keeper::readable(Device& device) {
+    while (device.socket) {
+        auto message = device.reader.read(device.socket.get());
+        if (!message) return disconnect(device, message.error());
         if (!*message) return;
         const Request request = (*message)->request;
-        auto answer = vm.front->handle(std::move(**message));
-        if (!answer) return disconnect(vm, answer.error());
-        if (!answer->empty() && !reply(vm, *answer)) return;
+        auto answer = device.front->handle(std::move(**message));
+        if (!answer) return disconnect(device, answer.error());
+        if (!answer->empty() && !reply(device, *answer)) return;
         if (request == Request::set_features) {
-            loop_->at(now_ns() + kMemoryNs, [this, &vm] { look_for_memory(vm); });
+            loop_->at(now_ns() + kMemoryNs, [this, &device] { look_for_memory(device); });
         }
     }
 }
 
-bool Keeper::reply(Vm& vm, const std::vector<std::byte>& bytes) {
+bool Keeper::reply(Device& device, const std::vector<std::byte>& bytes) {
     // Replies are short and the VMM waits for each: a full socket means that it does not.
     const ssize_t sent =
-        ::send(vm.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        ::send(device.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent == static_cast<ssize_t>(bytes.size())) return true;
-    disconnect(vm, Error{EPROTO, "the VMM does not take replies"});
+    disconnect(device, Error{EPROTO, "the VMM does not take replies"});
     return false;
 }
 
-void Keeper::disconnect(Vm& vm, const Error& why) {
+void Keeper::disconnect(Device& device, const Error& why) {
     if (why.code == ECONNRESET) {
-        LOG_INFO("VM '%s': %s", vm.options.name.c_str(), why.text.c_str());
+        LOG_INFO("%s: %s", device.name.c_str(), why.text.c_str());
     } else {
-        LOG_ERROR("VM '%s': the connection is closed: %s", vm.options.name.c_str(),
-                  why.text.c_str());
+        LOG_ERROR("%s: the connection is closed: %s", device.name.c_str(), why.text.c_str());
     }
-    loop_->remove(vm.socket.get());
-    vm.socket.reset();
-    vm.front.reset();
-    broker_->hand_over(vm.options.name, device::VmState{}, true);
-    if (vm.options.connect) loop_->at(now_ns() + kRetryNs, [this, &vm] { connect(vm); });
+    loop_->remove(device.socket.get());
+    device.socket.reset();
+    device.front.reset();
+    broker_->hand_over(device.id, device::VmState{}, true);
+    if (device.place.connect) {
+        loop_->at(now_ns() + kRetryNs, [this, &device] { connect(device); });
+    }
 }
 
-void Keeper::look_for_memory(Vm& vm) {
-    if (!vm.front || vm.complained || !vm.front->lacks_memory()) return;
-    vm.complained = true;
+void Keeper::look_for_memory(Device& device) {
+    if (!device.front || device.complained || !device.front->lacks_memory()) return;
+    device.complained = true;
     LOG_ERROR(
-        "VM '%s': the VM's memory is not shared: add -object "
+        "%s: the VM's memory is not shared: add -object "
         "memory-backend-memfd,id=mem,size=...,share=on and -machine memory-backend=mem to "
         "QEMU's command line",
-        vm.options.name.c_str());
+        device.name.c_str());
 }
 
 void Keeper::broker_started() {
     // A process before this one may have served these queues, and the guests know of things that
     // this one does not.
-    for (const auto& vm : vms_) {
-        if (!vm->front || !vm->front->state().active()) continue;
-        device::VmState state = vm->front->state();
-        state.resumed = true;
-        broker_->hand_over(vm->options.name, state, false);
+    for (const auto& place : places_) {
+        for (const auto& device : place->devices) {
+            if (!device->front || !device->front->state().active()) continue;
+            device::VmState state = device->front->state();
+            state.resumed = true;
+            broker_->hand_over(device->id, state, false);
+        }
     }
 }
 

@@ -21,7 +21,8 @@ namespace vdmabuf::keeper {
 struct VmOptions {
     std::string name;
     std::string socket;
-    bool connect = false;  // the VMM listens
+    bool connect = false;      // the VMM listens
+    std::string input_socket;  // for its input devices, as many as there are roles; empty: none
     device::Limits limits;
 };
 
@@ -52,20 +53,21 @@ class Keeper {
     void run();
 
   private:
-    struct Vm;
+    struct Device;
+    struct Place;
     explicit Keeper(KeeperOptions options);
     Status listen();
     Status own(const std::string& path) const;
     Status handle_signals();
     Status start_broker();
     void signalled();
-    void accept(Vm& vm);
-    void connect(Vm& vm);
-    void connected(Vm& vm, UniqueFd socket);
-    void readable(Vm& vm);
-    bool reply(Vm& vm, const std::vector<std::byte>& bytes);
-    void disconnect(Vm& vm, const Error& why);
-    void look_for_memory(Vm& vm);
+    void accept(Place& place);
+    void connect(Device& device);
+    void connected(Device& device, UniqueFd socket);
+    void readable(Device& device);
+    bool reply(Device& device, const std::vector<std::byte>& bytes);
+    void disconnect(Device& device, const Error& why);
+    void look_for_memory(Device& device);
     void broker_started();
     void check_idle();
     std::size_t connected_vms() const;
@@ -78,7 +80,7 @@ class Keeper {
     UniqueFd consumers_;
     bool terminal_ = false;  // SIGHUP means that it has gone
     std::uint64_t idle_since_ns_ = 0;
-    std::vector<std::unique_ptr<Vm>> vms_;
+    std::vector<std::unique_ptr<Place>> places_;
     std::unique_ptr<BrokerProcess> broker_;
 };
 

@@ -29,12 +29,12 @@ Error protocol_error(std::string text) {
 
 }  // namespace
 
-VhostUserFront::VhostUserFront(std::string vm, const device::ConfigSpace& config,
+VhostUserFront::VhostUserFront(std::string name, std::unique_ptr<device::ConfigAccess> config,
                                HandOver hand_over)
-    : vm_(std::move(vm)), config_(config), hand_over_(std::move(hand_over)) {}
+    : name_(std::move(name)), config_(std::move(config)), hand_over_(std::move(hand_over)) {}
 
 Result<std::vector<std::byte>> VhostUserFront::handle(FrontMessage message) {
-    LOG_DEBUG("VM '%s': %s", vm_.c_str(), name_of(message.request));
+    LOG_DEBUG("%s: %s", name_.c_str(), name_of(message.request));
     std::vector<std::byte> reply;
     const Status done = dispatch(message, reply);
     // REPLY_ACK: 0 for success, in answer to a message that has no reply of its own.
@@ -44,7 +44,7 @@ Result<std::vector<std::byte>> VhostUserFront::handle(FrontMessage message) {
                           std::string(name_of(message.request)) + ": " + done.error().text};
         // What breaks the protocol, or cannot be refused in a reply, ends the connection.
         if (error.code == EPROTO || !acknowledge) return error;
-        LOG_ERROR("VM '%s': %s", vm_.c_str(), error.text.c_str());
+        LOG_ERROR("%s: %s", name_.c_str(), error.text.c_str());
         if (reply.empty()) return make_reply(message.request, 1);
         return reply;
     }
@@ -75,8 +75,8 @@ Status VhostUserFront::dispatch(FrontMessage& message, std::vector<std::byte>& r
             return {};
         case Request::set_log_base:
         case Request::set_log_fd:
-            LOG_WARNING("VM '%s': live migration is not supported by the vdmabuf device",
-                        vm_.c_str());
+            LOG_WARNING("%s: live migration is not supported by its vdmabuf devices",
+                        name_.c_str());
             // With a reply of its own where a front end ignores that LOG_SHMFD is not offered.
             if (request == Request::set_log_base && !message.fds.empty()) {
                 reply = make_reply(request, std::span<const std::byte>());
@@ -114,7 +114,7 @@ Status VhostUserFront::dispatch(FrontMessage& message, std::vector<std::byte>& r
         case Request::get_config:
             return get_config(message, reply);
         case Request::set_config:
-            return Error{EPERM, "the configuration is read-only"};
+            return set_config(message);
         case Request::reset_owner:  // deprecated: "disable all rings"
         case Request::reset_device:
             return reset_rings(request == Request::reset_device);
@@ -140,8 +140,8 @@ Status VhostUserFront::set_features(std::uint64_t features) {
     if ((features & ~kFeatures) != 0) return protocol_error("features that were not offered");
     if ((features & kFeatureVersion1) == 0) {
         return Error{ENOTSUP,
-                     "the driver is of before virtio 1.0: load virtio_vdmabuf in the guest, and "
-                     "do not give disable-modern=on to the device"};
+                     "the driver is of before virtio 1.0: load the right one in the guest (for "
+                     "windows virtio_vdmabuf), and do not give disable-modern=on to the device"};
     }
     if ((features & kFeatureProtocol) == 0) {
         // Without it every queue is enabled from the start (vhost-user, "Ring states").
@@ -157,10 +157,8 @@ Status VhostUserFront::set_protocol_features(std::uint64_t features) {
         return protocol_error("features that were not offered");
     }
     if ((features & kProtocolConfig) == 0) {
-        LOG_ERROR(
-            "VM '%s': the VMM does not give the device a configuration space; use QEMU 10.2 "
-            "or newer with vhost-user-test-device-pci,config_size=64",
-            vm_.c_str());
+        LOG_ERROR("%s: the VMM does not give the device a configuration space; %s", name_.c_str(),
+                  config_->advice());
     }
     protocol_features_ = features;
     return {};
@@ -312,11 +310,25 @@ Status VhostUserFront::get_config(const FrontMessage& message,
     }
     std::vector<std::byte> payload(sizeof config + config.size);  // zero beyond the end
     std::memcpy(payload.data(), &config, sizeof config);
-    if (config.offset < config_.size()) {
-        const std::size_t here = std::min<std::size_t>(config.size, config_.size() - config.offset);
-        std::memcpy(payload.data() + sizeof config, config_.data() + config.offset, here);
+    const auto space = config_->bytes();
+    if (config.offset < space.size()) {
+        const std::size_t here = std::min<std::size_t>(config.size, space.size() - config.offset);
+        std::memcpy(payload.data() + sizeof config, space.data() + config.offset, here);
     }
     reply = make_reply(message.request, payload);
+    return {};
+}
+
+Status VhostUserFront::set_config(const FrontMessage& message) {
+    const auto config = message.as<ConfigPayload>();
+    const auto bytes = std::span<const std::byte>(message.payload).subspan(sizeof config);
+    if (config.size != bytes.size() || config.offset > kMaxConfig ||
+        config.offset + config.size > kMaxConfig) {
+        return protocol_error("the configuration's size does not match the message");
+    }
+    if (!config_->write(config.offset, bytes)) {
+        return Error{EPERM, "the configuration is read-only"};
+    }
     return {};
 }
 

@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/common/result.hpp"
-#include "runtime/device/limits.hpp"
+#include "runtime/device/config_access.hpp"
 #include "runtime/device/vm_state.hpp"
 #include "runtime/keeper/vhost_user_message.hpp"
 
@@ -24,7 +25,9 @@ class VhostUserFront {
     // does not touch any more what is no part of it). False: it cannot be served.
     using HandOver = std::function<bool(const device::VmState&)>;
 
-    VhostUserFront(std::string vm, const device::ConfigSpace& config, HandOver hand_over);
+    // `name`: how messages for people begin, "VM 'games'".
+    VhostUserFront(std::string name, std::unique_ptr<device::ConfigAccess> config,
+                   HandOver hand_over);
 
     // Handles a message with a sound shape. Returns the reply to send, or nothing. An error means
     // that the connection must be closed.
@@ -49,13 +52,14 @@ class VhostUserFront {
     Status stop_ring(std::uint32_t index, std::vector<std::byte>& reply);
     Status reset_rings(bool forget);
     Status get_config(const FrontMessage& message, std::vector<std::byte>& reply) const;
+    Status set_config(const FrontMessage& message);
     Result<device::RingState*> ring(std::uint64_t index);
     Result<std::uint16_t> used_index(const device::RingState& ring) const;
     // Tells whoever serves, if it is or was of interest to them.
     Status changed();
 
-    const std::string vm_;
-    const device::ConfigSpace config_;
+    const std::string name_;
+    const std::unique_ptr<device::ConfigAccess> config_;
     const HandOver hand_over_;
     device::VmState state_;
     std::uint64_t protocol_features_ = 0;

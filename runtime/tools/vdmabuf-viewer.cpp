@@ -41,6 +41,10 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
                    "NAME=SOCKET: serve a VM, where no broker runs yet; NAME alone: show only the "
                    "windows of this VM")
         ->type_name("NAME[=SOCKET]");
+    app.add_option("--vm-input", settings.vm_inputs,
+                   "Serve input devices to a VM of --vm NAME=SOCKET at this socket, for what it "
+                   "runs under Wayland or without a display server")
+        ->type_name("NAME=SOCKET");
     app.add_option("--stream", settings.stream, "Show only the stream of this number")
         ->type_name("STREAM");
     app.add_option("--app", settings.app,

@@ -82,8 +82,10 @@ int run_broker(const DaemonOptions& options) {
                                          UniqueFd(options.consumers_fd));
     if (!broker) return fail(broker.error());
 
-    std::map<std::string, device::Limits> vms;
-    for (const keeper::VmOptions& vm : options.keeper.vms) vms[vm.name] = vm.limits;
+    std::map<std::string, keeper::BrokerSide::Vm> vms;
+    for (const keeper::VmOptions& vm : options.keeper.vms) {
+        vms[vm.name] = {vm.limits, !vm.input_socket.empty()};
+    }
     int why = 0;
     auto side = keeper::BrokerSide::create(events, UniqueFd(options.broker_link), vms,
                                            (*broker)->ports(), [&](int error) {

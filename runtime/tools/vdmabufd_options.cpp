@@ -31,6 +31,11 @@ constexpr const char* kExamples = R"(Examples:
         -object memory-backend-memfd,id=mem,size=8G,share=on -machine q35,memory-backend=mem
         -chardev socket,id=vd,path=/run/user/1000/games.sock
         -device vhost-user-test-device-pci,chardev=vd,virtio-id=37,num_vqs=2,vq_size=256,config_size=64
+  vdmabufd --vm games=/run/user/1000/games.sock --vm-input games=/run/user/1000/games-in.sock
+      keys and pointer for its Wayland apps and full-screen programs, too; with QEMU
+        -chardev socket,id=vin,path=/run/user/1000/games-in.sock
+        -device vhost-user-input-pci,chardev=vin
+      A second pair of chardev and device is a mouse for games, a third a touch screen.
   vdmabufd --vm a=/run/a.sock --vm b=/run/b.sock --vm-limit b:bytes=512M,streams=4
       two VMs, one of them on a diet
 
@@ -97,6 +102,31 @@ void read_vm(const std::string& text, DaemonOptions& options) {
     }
     options.limits[vm.name] = broker::Limits{};
     options.keeper.vms.push_back(std::move(vm));
+}
+
+void read_vm_input(const std::string& text, DaemonOptions& options) {
+    const std::string option = "--vm-input";
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    const std::string socket =
+        equals == std::string::npos ? std::string() : text.substr(equals + 1);
+    auto& vms = options.keeper.vms;
+    const auto found = std::find_if(vms.begin(), vms.end(),
+                                    [&](const keeper::VmOptions& vm) { return vm.name == name; });
+    if (socket.empty() || found == vms.end()) {
+        throw CLI::ValidationError(
+            option, fmt::format("'{}' must be NAME=SOCKET, with the NAME of a --vm", text));
+    }
+    if (!found->input_socket.empty()) {
+        throw CLI::ValidationError(option, fmt::format("'{}' has two sockets for input", name));
+    }
+    for (const keeper::VmOptions& vm : vms) {
+        if (vm.socket == socket || vm.input_socket == socket) {
+            throw CLI::ValidationError(
+                option, fmt::format("'{}' is the socket of something else already", socket));
+        }
+    }
+    found->input_socket = socket;
 }
 
 void read_limit(const std::string& text, DaemonOptions& options) {
@@ -182,6 +212,7 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     set_up_help(app, "vdmabufd");
     app.footer(kExamples);
     std::vector<std::string> vms;
+    std::vector<std::string> vm_inputs;
     std::vector<std::string> vm_limits;
     std::string producer_socket;
     std::string consumer_socket;
@@ -192,6 +223,11 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     app.add_option("--vm", vms,
                    "Serve a device to the VM NAME at the Unix socket SOCKET (connect:SOCKET: the "
                    "VMM listens there); may be repeated")
+        ->type_name("NAME=SOCKET")
+        ->allow_extra_args(false);
+    app.add_option("--vm-input", vm_inputs,
+                   "Serve input devices to the VM NAME of a --vm at this socket, for what it runs "
+                   "under Wayland or without a display server; may be repeated")
         ->type_name("NAME=SOCKET")
         ->allow_extra_args(false);
     app.add_option("--vm-limit", vm_limits,
@@ -234,6 +270,7 @@ std::optional<DaemonOptions> parse_daemon_options(int argc, char** argv, int& ex
     try {
         app.parse(argc, argv);
         for (const std::string& vm : vms) read_vm(vm, options);
+        for (const std::string& input : vm_inputs) read_vm_input(input, options);
         for (const std::string& limit : vm_limits) read_limit(limit, options);
         if (!mode.empty()) options.keeper.socket_mode = read_mode(mode);
         if (!group.empty()) options.keeper.socket_group = read_group(group);

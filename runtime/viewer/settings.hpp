@@ -15,7 +15,8 @@ namespace vdmabuf::viewer {
 struct Settings {
     std::string socket_path;  // of the broker; empty: consumer::default_socket_path()
     bool spawn_broker = true;
-    std::vector<std::string> vms;  // NAME=SOCKET, for a broker that we start
+    std::vector<std::string> vms;        // NAME=SOCKET, for a broker that we start
+    std::vector<std::string> vm_inputs;  // NAME=SOCKET of their input devices
 
     // Which streams: those that match all that is set.
     std::optional<std::uint64_t> stream;

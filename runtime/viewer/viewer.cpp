@@ -161,6 +161,9 @@ Status find_broker(const Settings& settings, const std::string& socket_path) {
     for (const std::string& vm : settings.vms) {
         arguments.insert(arguments.end(), {"--vm", vm});
     }
+    for (const std::string& input : settings.vm_inputs) {
+        arguments.insert(arguments.end(), {"--vm-input", input});
+    }
     return keeper::spawn_detached(arguments, socket_path);
 }
 

@@ -21,7 +21,7 @@ class Vmm {
     explicit Vmm(EventLoop& loop)
         : loop_(loop),
           device_(loop, "fuzz", device::Limits{}, handler_),
-          front_("fuzz", device::config_space(device::Limits{}),
+          front_("VM 'fuzz'", std::make_unique<device::VdmabufConfig>(device::Limits{}),
                  [this](const device::VmState& state) {
                      return static_cast<bool>(device_.apply(state));
                  }) {}

@@ -52,6 +52,8 @@ class RecordingHandler final : public broker::PortHandler {
         std::erase(ports, &port);
     }
 
+    void input_port(const std::string&, broker::InputPort*) override {}
+
     bool refuse_open = false;
     bool hold = false;  // keeps destroyed buffers, as a consumer does that still shows them
     broker::Created created = broker::Created::ok;

@@ -18,9 +18,9 @@ class HandoverTest : public testing::Test {
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
         keeper_.reset(pair[0]);
         broker_.reset(pair[1]);
-        receiver_.on_state = [this](const std::string& vm, const device::VmState& state,
+        receiver_.on_state = [this](const device::DeviceName& device, const device::VmState& state,
                                     std::uint64_t sequence) {
-            vm_ = vm;
+            device_ = device;
             state_ = state;
             sequence_ = sequence;
         };
@@ -44,7 +44,7 @@ class HandoverTest : public testing::Test {
     UniqueFd keeper_;
     UniqueFd broker_;
     Receiver receiver_;
-    std::string vm_;
+    device::DeviceName device_;
     device::VmState state_;
     std::uint64_t sequence_ = 0;
     std::uint64_t shut_down_ = 0;
@@ -61,9 +61,10 @@ TEST_F(HandoverTest, CarriesAState) {
     state.resumed = true;
     state.rings[1].call.reset();
     state.rings[0].enabled = false;
-    ASSERT_EQ(send_state(keeper_.get(), "games", state, 42, now_ns() + kNsPerSecond), 0);
+    ASSERT_EQ(send_state(keeper_.get(), {"games", 3}, state, 42, now_ns() + kNsPerSecond), 0);
     ASSERT_TRUE(take_all());
-    EXPECT_EQ(vm_, "games");
+    EXPECT_EQ(device_.vm, "games");
+    EXPECT_EQ(device_.number, 3U);
     EXPECT_EQ(sequence_, 42U);
     EXPECT_TRUE(state_.resumed);
     EXPECT_EQ(state_.features, state.features);
@@ -82,7 +83,7 @@ TEST_F(HandoverTest, CarriesAsManyRegionsAsThereMayBe) {
     for (std::uint64_t i = 0; i < device::kMaxRegions; ++i) {
         state.regions.push_back({i << 12, 0x1000, i << 12, 0, test::make_memory_file(0x1000)});
     }
-    ASSERT_EQ(send_state(keeper_.get(), "vm", state, 1, now_ns() + kNsPerSecond), 0);
+    ASSERT_EQ(send_state(keeper_.get(), {"vm"}, state, 1, now_ns() + kNsPerSecond), 0);
     ASSERT_TRUE(take_all());
     EXPECT_EQ(state_.regions.size(), device::kMaxRegions);
 }
@@ -103,7 +104,7 @@ TEST_F(HandoverTest, WaitsNoLongerThanAllowed) {
 
 TEST_F(HandoverTest, RefusesOtherVersions) {
     auto message = make<Commit>(1);
-    message.header.version = 2;
+    message.header.version = kVersion + 1;
     const Status taken = take(message);
     ASSERT_FALSE(taken);
     EXPECT_EQ(taken.error().code, EPROTONOSUPPORT);

@@ -21,10 +21,11 @@ constexpr std::uint64_t kReplyAck = 1ULL << 3;
 class VhostUserFrontTest : public testing::Test {
   protected:
     VhostUserFrontTest()
-        : front_("test", device::config_space(device::Limits{}), [this](const auto& state) {
-              states_.push_back(state);
-              return accept_;
-          }) {}
+        : front_("VM 'test'", std::make_unique<device::VdmabufConfig>(device::Limits{}),
+                 [this](const auto& state) {
+                     states_.push_back(state);
+                     return accept_;
+                 }) {}
 
     Result<std::vector<std::byte>> handle(Request request, std::vector<std::byte> payload = {},
                                           const std::vector<int>& fds = {},
@@ -232,7 +233,8 @@ TEST_F(VhostUserFrontTest, StopsAQueueWhereItHasCome) {
     EXPECT_FALSE(states_.back().rings[0].active()) << "told before the reply";
     EXPECT_TRUE(states_.back().rings[1].active());
     // One that never ran.
-    VhostUserFront fresh("test", {}, [](const auto&) { return true; });
+    VhostUserFront fresh("VM 'test'", std::make_unique<device::VdmabufConfig>(device::Limits{}),
+                         [](const auto&) { return true; });
     FrontMessage message;
     message.request = Request::get_vring_base;
     message.payload = ring_state(0, 0);

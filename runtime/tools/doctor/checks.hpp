@@ -9,9 +9,10 @@
 
 namespace vdmabuf::doctor {
 
-// The guest's: driver, device.
+// The guest's: driver, device, input devices.
 void check_module(const Machine& machine, Findings& findings);
 void check_device(const Machine& machine, Findings& findings);
+void check_input(const Machine& machine, Findings& findings);
 
 // The host's: what pages become dmabufs with, the VMs, their VMM, the broker, the drawing GPU.
 void check_udmabuf(const Machine& machine, Findings& findings);

@@ -24,6 +24,7 @@ struct Check {
 constexpr Check kChecks[] = {
     {"module", false, true, check_module},
     {"device", false, true, check_device},
+    {"input", false, true, check_input},
     {"udmabuf", true, false, check_udmabuf},
     {"qemu", true, false, check_qemu},
     {"vm", true, false, check_vms},

@@ -127,6 +127,20 @@ TEST_F(Doctor, Device) {
     EXPECT_THAT(grouped, HasSubstr("usermod -aG daemon $USER"));
 }
 
+TEST_F(Doctor, Input) {
+    EXPECT_THAT(only(doctor::check_input),
+                testing::AllOf(HasSubstr("hint"), HasSubstr("no input device"),
+                               HasSubstr("vhost-user-input-pci")));
+    put("/sys/bus/virtio/devices/virtio4/device", "0x0012\n");
+    EXPECT_THAT(only(doctor::check_input), HasSubstr("modprobe virtio_input"));
+    put("/sys/class/input/event0/device/name", "AT Translated Set 2 keyboard\n");
+    put("/sys/class/input/event3/device/name", "vdmabuf keyboard and pointer\n");
+    put("/sys/class/input/event4/device/name", "vdmabuf mouse\n");
+    EXPECT_THAT(only(doctor::check_input),
+                HasSubstr("good: input devices of vdmabuf: keyboard and pointer (event3), mouse "
+                          "(event4) ->"));
+}
+
 TEST_F(Doctor, Udmabuf) {
     EXPECT_THAT(only(doctor::check_udmabuf),
                 testing::AllOf(HasSubstr("hint"), HasSubstr("modprobe udmabuf")));

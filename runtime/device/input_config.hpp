@@ -36,7 +36,7 @@ class InputConfig final : public ConfigAccess {
     // Only `select` and `subsel`, the first two bytes, are the guest's; what is written to others
     // is ignored: QEMU writes the whole space when the guest has written one byte.
     bool write(std::uint32_t offset, std::span<const std::byte> bytes) override;
-    const char* advice() const override { return "use vhost-user-input-pci of QEMU 5.1 or newer"; }
+    const char* advice() const override { return "use QEMU with vhost-user-input-pci"; }
 
   private:
     void answer();  // what `select` and `subsel` ask for

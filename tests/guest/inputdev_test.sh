@@ -50,7 +50,6 @@ nothing_down() {
   expect "down $KEYBOARD: none" "down $MOUSE: none" "down $SCREEN: none"
 }
 
-wait_for "the app did not start" test -s "$SHARE/app.log"
 coproc SENDER { "$BIN/tests/guest/send_input" "$SOCKETS/vdmabuf/consumer.sock" | tee "$OUT/sender.log"; }
 PIDS+=("$SENDER_PID")
 ready() { [[ $(grep -cx ready "$OUT/sender.log") == "$1" ]]; }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a user does in a window: keys, buttons, the pointer, the wheel, fingers.
- * <vdmabuf/consumer.h> sends it to the windows of apps.
+ * <vdmabuf/consumer.h> sends it to the windows of apps, and windows of
+ * <vdmabuf/producer.h> get it.
  *
  * Nothing reaches a window that has not the focus, and one program at a time has
  * that of a window: whoever sent VDMABUF_INPUT_FOCUS with value 1 last. When it

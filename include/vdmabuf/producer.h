@@ -2,9 +2,10 @@
 /*
  * The guest's side of vdmabuf for other programs: raw buffers, which a program
  * in a VM (or on the host's own kernel) hands to programs on the host, page for
- * page, with small messages both ways. Windows are the business of the Vulkan
- * layer. Link with -lvdmabuf-producer (pkg-config vdmabuf-producer).
- * <vdmabuf/types.h> has what holds for every function; docs/api.md has a
+ * page, with small messages both ways; and windows on the host, with the user's
+ * input, for programs that draw by themselves and have no window system (those
+ * that use Vulkan or EGL need none of this). Link with -lvdmabuf-producer (pkg-config
+ * vdmabuf-producer). <vdmabuf/types.h> has what holds for every function; docs/api.md has a
  * complete program.
  *
  * A program opens the way to the host, makes or brings buffers, offers them
@@ -25,6 +26,7 @@
 #ifndef VDMABUF_PRODUCER_H
 #define VDMABUF_PRODUCER_H
 
+#include <vdmabuf/input.h>
 #include <vdmabuf/types.h>
 
 #ifdef __cplusplus
@@ -193,6 +195,137 @@ struct vdmabuf_producer_event {
  */
 VDMABUF_API int vdmabuf_producer_dispatch(struct vdmabuf_producer* producer,
                                           struct vdmabuf_producer_event* event);
+
+/* ---- Windows ------------------------------------------------------------ */
+
+/*
+ * A window on the host, whose images the program draws itself, into the very
+ * pages that the host shows: it acquires an image, draws, presents it, and has it
+ * again when the host needs it no more. While the host is away, or does not
+ * answer, images come back 60 times a second, and the newest one is shown when it
+ * is there again; nothing of it is the program's business.
+ *
+ * A window has a connection of its own, and, other than the rest of this library,
+ * a thread that reads it (with all signals blocked), so that the host is answered
+ * whatever the program does. The functions follow the rules of handles: one
+ * thread at a time. What an event points to is good until the next dispatch.
+ */
+struct vdmabuf_window;
+
+/* What the user does in it comes as events (VDMABUF_WINDOW_INPUT_HAPPENED). */
+#define VDMABUF_WINDOW_INPUT 0x1u
+/* The newest frame is shown, and one that waits is dropped for it; else each in turn (FIFO). */
+#define VDMABUF_WINDOW_MAILBOX 0x2u
+
+#define VDMABUF_WINDOW_MAX_IMAGES 8
+
+struct vdmabuf_window_options {
+    uint32_t size;
+    uint32_t flags;       /* VDMABUF_WINDOW_INPUT, _MAILBOX */
+    const char* endpoint; /* as of vdmabuf_producer_options */
+    const char* name;     /* of this program, for people; NULL: of the process */
+    const char* title;    /* NULL: none */
+    const char* app_id;   /* as a desktop knows the app; NULL: none */
+    uint32_t width;       /* pixels, 1 .. 32768 */
+    uint32_t height;
+    uint32_t images; /* 2 .. VDMABUF_WINDOW_MAX_IMAGES; 0: 3 */
+    uint32_t fourcc; /* DRM_FORMAT_XRGB8888, ARGB8888, XBGR8888 or ABGR8888; 0: the first */
+};
+
+/*
+ * Connects and waits for the host's answer, two seconds at most. *window is the
+ * caller's to close; it is set to NULL where the call fails. Errors: those of
+ * vdmabuf_producer_open(), -EDQUOT, -EOPNOTSUPP (a format that the host does not know);
+ * the text is vdmabuf_window_error(NULL).
+ */
+VDMABUF_API int vdmabuf_window_open(const struct vdmabuf_window_options* options,
+                                    struct vdmabuf_window** window);
+/* The window goes, with its images. NULL is fine. */
+VDMABUF_API void vdmabuf_window_close(struct vdmabuf_window* window);
+/* As vdmabuf_producer_fd() and vdmabuf_producer_error(). */
+VDMABUF_API int vdmabuf_window_fd(const struct vdmabuf_window* window);
+VDMABUF_API const char* vdmabuf_window_error(const struct vdmabuf_window* window);
+
+struct vdmabuf_window_image {
+    uint32_t size;
+    uint32_t number; /* for vdmabuf_window_present() */
+    uint32_t width;  /* pixels */
+    uint32_t height;
+    uint64_t pitch; /* bytes from one row to the next, from the upper one on */
+    void* pixels;   /* shared with the host; not inherited over fork(2) */
+    int32_t fd;     /* the same memory, a dmabuf or memfd: the window's own */
+    uint32_t reserved;
+};
+
+/*
+ * An image to draw into: the program's until it is presented. -EAGAIN: the host
+ * has all of them, or the program has; VDMABUF_WINDOW_ROOM follows when one of the former is back.
+ */
+VDMABUF_API int vdmabuf_window_acquire(struct vdmabuf_window* window,
+                                       struct vdmabuf_window_image* image);
+/*
+ * Shows an image that was acquired. `in_fence` is a sync_file (it stays the
+ * caller's) that signals when the image is complete, -1: it is. A positive number, which the
+ * frame's VDMABUF_WINDOW_FRAME names (in its lower 31 bits). -ENOENT: it is not the program's;
+ * -EBADF: no sync_file.
+ */
+VDMABUF_API int vdmabuf_window_present(struct vdmabuf_window* window, uint32_t number,
+                                       int in_fence);
+/*
+ * Images of another size, from now on: those that were acquired before are gone, with their pixels.
+ * -EDQUOT, and the window is as it was.
+ */
+VDMABUF_API int vdmabuf_window_resize(struct vdmabuf_window* window, uint32_t width,
+                                      uint32_t height);
+VDMABUF_API int vdmabuf_window_set_title(struct vdmabuf_window* window, const char* title);
+/*
+ * The cursor over the window while it has the focus: ARGB, row by row, alpha in the highest byte
+ * and colours multiplied by it, of at most 256 pixels a side; the pixel hot_x, hot_y points. NULL:
+ * none is seen. A window that never calls this has the host's own. It may wait for the host, as
+ * long as that answers.
+ */
+VDMABUF_API int vdmabuf_window_set_cursor(struct vdmabuf_window* window, const uint32_t* pixels,
+                                          uint32_t width, uint32_t height, uint32_t hot_x,
+                                          uint32_t hot_y);
+
+enum vdmabuf_window_event_type {
+    /* vdmabuf_window_acquire() may be tried again */
+    VDMABUF_WINDOW_ROOM = 1,
+    /* frame, time_ns, refresh_ns; shown 0: it was dropped, or nobody looks */
+    VDMABUF_WINDOW_FRAME = 2,
+    /* width, height: what the user made of the window, 0: no wish; refresh_ns; occluded */
+    VDMABUF_WINDOW_CONFIGURE = 3,
+    /* Somebody asks for its end; closing it is for the program. */
+    VDMABUF_WINDOW_CLOSE = 4,
+    /*
+     * input, nr_input; width, height: what their coordinates belong to, which may be an older or
+     * newer size than the images'. FOCUS with value 0 follows whatever becomes of the host. Of a
+     * program that does not ask for events the oldest input is forgotten, and then all that is
+     * pressed is released: FOCUS with value 0, then 1.
+     */
+    VDMABUF_WINDOW_INPUT_HAPPENED = 5,
+    /* The host refuses the window for good: nobody sees it any more. */
+    VDMABUF_WINDOW_LOST = 6,
+};
+
+/* A type that a program does not know is to be ignored. */
+struct vdmabuf_window_event {
+    uint32_t size;
+    uint32_t type;  /* enum vdmabuf_window_event_type */
+    uint32_t frame; /* as vdmabuf_window_present() has numbered it */
+    uint32_t shown;
+    uint64_t time_ns; /* when it was, or is going to be, visible; 0: not known */
+    uint64_t refresh_ns;
+    uint32_t width; /* pixels */
+    uint32_t height;
+    uint32_t occluded; /* 1: nobody can see it */
+    uint32_t nr_input;
+    const struct vdmabuf_input_event* input;
+};
+
+/* As vdmabuf_producer_dispatch(). */
+VDMABUF_API int vdmabuf_window_dispatch(struct vdmabuf_window* window,
+                                        struct vdmabuf_window_event* event);
 
 #ifdef __cplusplus
 }

@@ -24,7 +24,8 @@
  *
  * Threads. A handle, and everything that belongs to it, may be used by one
  * thread at a time; which one does not matter. Handles are independent of each
- * other. The libraries make no threads and install no signal handlers.
+ * other. The libraries make no threads, but one for each window of <vdmabuf/producer.h>,
+ * and install no signal handlers.
  *
  * Processes. All descriptors are close-on-exec. After fork(2) a child must not
  * use a handle of its parent, not even to close it.

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/api/endpoint_name.hpp"
 #include "runtime/common/raw_messages.hpp"
 
 using namespace vdmabuf;
@@ -15,15 +16,6 @@ static_assert(VDMABUF_MAX_MESSAGE == raw::kMaxData && VDMABUF_MAX_TOPIC + 1 == r
               VDMABUF_MESSAGE_WINDOW == raw::kWindow);
 
 namespace {
-
-Result<producer::Endpoint> endpoint_of(const char* text) {
-    if (!text) return producer::find_endpoint();
-    if (std::strncmp(text, "unix:", 5) == 0) {
-        return producer::Endpoint{producer::Endpoint::Kind::socket, text + 5};
-    }
-    if (text[0] == '/') return producer::Endpoint{producer::Endpoint::Kind::device, text};
-    return Error{EINVAL, std::string("'") + text + "' is neither /dev/vdmabufN nor unix:PATH"};
-}
 
 std::uint32_t type_of(producer::RawNews::Kind kind) {
     using Kind = producer::RawNews::Kind;
@@ -56,7 +48,7 @@ std::span<const std::byte> bytes_of(const void* data, std::size_t bytes) {
 
 Result<std::unique_ptr<vdmabuf_producer>> vdmabuf_producer::open(
     const vdmabuf_producer_options& options) {
-    auto endpoint = endpoint_of(options.endpoint);
+    auto endpoint = endpoint_named(options.endpoint);
     if (!endpoint) return endpoint.error();
     std::unique_ptr<vdmabuf_producer> made(new vdmabuf_producer);
     auto loop = PollableLoop::create();

@@ -67,3 +67,23 @@ input kind 3 code 23 value 1 at 0,0 of 300x200
 input kind 3 code 23 value 0 at 0,0 of 300x200
 input kind 1 code 0 value 0 at 0,0 of 1x1
 END
+
+# And in a window of a program that draws by itself.
+kill "${PIDS[-2]}"
+wait "${PIDS[-2]}" 2>/dev/null || true
+start window env VDMABUF_ENDPOINT="unix:$SOCKETS/vdmabuf/producer.sock" "$BIN/docs/examples/window_producer"
+start input2 "$BIN/docs/examples/input_consumer"
+wait "${PIDS[-1]}" || { show_tail "$OUT/input2.log"; die "input_consumer failed"; }
+for ((i = 0; i < 200; i++)); do
+  ! grep -q '^focus 0' "$OUT/window.log" || break
+  sleep 0.05
+done
+diff "$OUT/window.log" - <<'END' || die "the window has heard something else"
+focus 1
+pointer at 160,120
+button 272 is down
+button 272 is up
+key 35
+key 23
+focus 0
+END

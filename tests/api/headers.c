@@ -69,6 +69,13 @@ SAME(offsetof(struct vdmabuf_producer_event, buffer), 8);
 SAME(offsetof(struct vdmabuf_producer_event, data), 24);
 SAME(offsetof(struct vdmabuf_producer_event, died), 40);
 SAME(offsetof(struct vdmabuf_producer_event, text), 48);
+SAME(sizeof(struct vdmabuf_window_options), 56);
+SAME(offsetof(struct vdmabuf_window_options, width), 40);
+SAME(sizeof(struct vdmabuf_window_image), 40);
+SAME(offsetof(struct vdmabuf_window_image, pixels), 24);
+SAME(sizeof(struct vdmabuf_window_event), 56);
+SAME(offsetof(struct vdmabuf_window_event, time_ns), 16);
+SAME(offsetof(struct vdmabuf_window_event, input), 48);
 #endif
 SAME(sizeof(struct vdmabuf_input_event), 16);
 SAME(offsetof(struct vdmabuf_input_event, value), 4);
@@ -77,3 +84,4 @@ SAME(VDMABUF_INPUT_TOUCH_CANCEL, 11);
 SAME(VDMABUF_CONSUMER_ERROR, 15);
 SAME(VDMABUF_CONSUMER_CURSOR, 16);
 SAME(VDMABUF_PRODUCER_ROOM, 8);
+SAME(VDMABUF_WINDOW_LOST, 6);

@@ -90,16 +90,16 @@ void InputConfig::answer() {
             if (subsel == EV_KEY && role_ == InputRole::pointer) codes(1, input::kKeyMax);
             if (subsel == EV_REL && role_ == InputRole::mouse) codes(REL_X, REL_Y);
             if (subsel == EV_REL && !touch) {
-                for (const std::uint32_t code :
+                for (const int code :
                      {REL_WHEEL, REL_HWHEEL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES}) {
-                    bits(code);
+                    bits(static_cast<std::uint32_t>(code));
                 }
             }
             if (subsel == EV_ABS && role_ != InputRole::mouse) codes(ABS_X, ABS_Y);
             if (subsel == EV_ABS && touch) {
-                for (const std::uint32_t code :
+                for (const int code :
                      {ABS_MT_SLOT, ABS_MT_POSITION_X, ABS_MT_POSITION_Y, ABS_MT_TRACKING_ID}) {
-                    bits(code);
+                    bits(static_cast<std::uint32_t>(code));
                 }
             }
             // Keys repeat in the guest, as a virtual terminal wants it.

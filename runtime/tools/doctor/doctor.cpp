@@ -22,7 +22,7 @@ struct Check {
 };
 
 constexpr Check kChecks[] = {
-    {"module", false, true, check_module},
+    {"module", false, true, check_module},  // first what the others need
     {"device", false, true, check_device},
     {"input", false, true, check_input},
     {"udmabuf", true, false, check_udmabuf},

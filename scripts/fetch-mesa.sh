@@ -27,34 +27,8 @@ VERSION=$1
 ROOT=$BUILD/mesa/$VERSION
 PACKAGES=(mesa-vulkan-drivers libegl-mesa0 libgl1-mesa-dri libgbm1 libglx-mesa0)
 
-unpack() {
-  local part=$ROOT.part list deb
-  local -a specs debs
-  list=$("$REPO/scripts/apt-suite.sh" "$SUITE" closure "${PACKAGES[@]}")
-  mapfile -t specs <<<"$list"
-  list=$("$REPO/scripts/apt-suite.sh" "$SUITE" download "${specs[@]}")
-  mapfile -t debs <<<"$list"
-  say "unpacking Mesa $VERSION and its libraries (${#debs[@]} packages)"
-  rm -rf "$part"
-  mkdir -p "$part/usr/lib"
-  ln -s usr/lib "$part/lib" # where a package still ships /lib
-  mkdir -p "$part/usr/lib64"
-  ln -s usr/lib64 "$part/lib64"
-  for deb in "${debs[@]}"; do
-    dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$part" \
-      --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
-      --exclude=./etc --exclude=./var --exclude=./usr/share/lintian
-  done
-  write_overlay_runner "$part/run"
-  "$part/run" true || die "cannot lay a file system over /usr here; run as root"
-  dpkg-deb -f "$(printf '%s\n' "${debs[@]}" | grep /mesa-vulkan-drivers_)" Version >"$part/release"
-  mkdir -p "$BUILD/mesa"
-  rm -rf "$ROOT"
-  mv "$part" "$ROOT"
-}
-
 need_commands unshare
 mkdir -p "$BUILD/mesa"
 lock "mesa-$VERSION"
-[[ -f $ROOT/release ]] || unpack
+[[ -f $ROOT/release ]] || unpack_overlay "$ROOT" "$SUITE" "Mesa $VERSION" "${PACKAGES[@]}"
 echo "$ROOT/run"

@@ -53,9 +53,12 @@ Result<UniqueFd> merged_fence(int first, int second) {
     return UniqueFd(request.fence);
 }
 
-Result<UniqueFd> implicit_fence(int dmabuf) {
+namespace {
+
+// `use`: what the fences would hold up.
+Result<UniqueFd> fence_before(int dmabuf, std::uint32_t use) {
     dma_buf_export_sync_file request{};
-    request.flags = DMA_BUF_SYNC_READ;
+    request.flags = use;
     request.fd = -1;
     int rc = 0;
     do {
@@ -66,6 +69,16 @@ Result<UniqueFd> implicit_fence(int dmabuf) {
         return Error{ENOTSUP, "the kernel does not tell the fences of a dmabuf (before Linux 6.0)"};
     }
     return system_error("DMA_BUF_IOCTL_EXPORT_SYNC_FILE");
+}
+
+}  // namespace
+
+Result<UniqueFd> implicit_fence(int dmabuf) {
+    return fence_before(dmabuf, DMA_BUF_SYNC_READ);
+}
+
+Result<UniqueFd> fence_of_all(int dmabuf) {
+    return fence_before(dmabuf, DMA_BUF_SYNC_WRITE);
 }
 
 }  // namespace vdmabuf

@@ -28,4 +28,7 @@ Result<UniqueFd> merged_fence(int first, int second);
 // not wait. ENOTSUP where the kernel cannot tell (before Linux 6.0).
 Result<UniqueFd> implicit_fence(int dmabuf);
 
+// Likewise of all work that reads it or writes to it: what the next writer has to wait for.
+Result<UniqueFd> fence_of_all(int dmabuf);
+
 }  // namespace vdmabuf

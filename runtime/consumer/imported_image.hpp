@@ -56,6 +56,10 @@ class ImportedImage {
         return parts_.features & VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
     }
 
+    // What an output has made of the dmabuf, if it likes, which ends with the image.
+    const std::shared_ptr<void>& companion() const { return companion_; }
+    void set_companion(std::shared_ptr<void> companion) { companion_ = std::move(companion); }
+
     // Makes the newest bytes of the producer readable by the GPU and returns how many of them the
     // CPU copied for it: 0 on every path but the copy. Once a frame, while the GPU does not read.
     std::uint64_t prepare();
@@ -72,6 +76,7 @@ class ImportedImage {
   private:
     void transfer_ownership(VkCommandBuffer commands, bool to_us) const;
     Parts parts_;
+    std::shared_ptr<void> companion_;
 };
 
 }  // namespace vdmabuf::consumer

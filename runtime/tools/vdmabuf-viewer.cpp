@@ -14,6 +14,7 @@
 namespace {
 
 using vdmabuf::consumer::ImportPath;
+using vdmabuf::viewer::Direct;
 using vdmabuf::viewer::Exit;
 using vdmabuf::viewer::Scale;
 using vdmabuf::viewer::Settings;
@@ -122,6 +123,12 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
            "X11 window of another program (its number, 0x and hexadecimal too) that the picture "
            "fills; one stream at a time; ends with that window")
         ->type_name("WINDOW");
+    app.add_option("--wayland-direct", settings.direct,
+                   "Frames go to the Wayland compositor as they are, without a copy by the GPU: "
+                   "auto (where it takes them), off, or on (else it is an error) [auto]")
+        ->transform(vdmabuf::tools::one_of<Direct>(
+            {{"auto", Direct::automatic}, {"off", Direct::off}, {"on", Direct::on}}))
+        ->type_name("WHETHER");
     app.add_flag("--hud", settings.hud, "Say in each window how fast frames come, and how");
     app.add_option("--pictures", settings.pictures,
                    "Directory for the pictures that the screenshot key takes [.]")

@@ -26,6 +26,7 @@ struct Shown {
     std::uint64_t cpu_copied_bytes = 0;  // pixels copied by this process for the frame
     bool ok = true;                      // false: given up
     bool display_time = false;           // time_ns: as the display told, not as we reckon
+    bool passed_on = false;              // the compositor reads the frame itself: nothing is drawn
 };
 
 // What an output tells; on the loop's thread, never after the output's end.
@@ -34,6 +35,9 @@ struct OutputEvents {
     std::function<void(std::uint32_t width, std::uint32_t height, std::uint64_t refresh_ns,
                        bool occluded)>
         configured;  // what the user made of the window; sizes 0: no wish
+    // Keeps the slot of a frame that is shown, or counts as shown next, from going back to the app
+    // until the token ends, on any thread; null: not done.
+    std::function<std::shared_ptr<void>(std::uint64_t serial)> hold;
     std::function<void()> close_wanted;
     std::function<void()> picture_wanted;
     std::function<void()> next_wanted;  // another stream in this one's place, where one is shown

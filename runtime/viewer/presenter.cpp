@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
@@ -15,6 +16,8 @@ namespace {
 constexpr std::chrono::milliseconds kHudPause{1100};
 // A window that is not seen may show nothing for long; the app's next frame waits for this one.
 constexpr std::uint64_t kShownNs = 100 * kNsPerMs;
+// How long a compositor may keep the frame before. The broker takes that back after half a second.
+constexpr std::uint64_t kReleasedNs = 300 * kNsPerMs;
 
 }  // namespace
 
@@ -36,9 +39,10 @@ Presenter::~Presenter() {
 }
 
 void Presenter::start(VkSurfaceKHR surface, VkExtent2D extent, std::uint64_t refresh_ns,
-                      bool always) {
+                      bool always, std::unique_ptr<wayland::DirectWindow> direct) {
     const std::lock_guard lock(mutex_);
     surface_ = surface;
+    direct_ = std::move(direct);
     extent_ = extent;
     pacer_.emplace(refresh_ns, always);
     started_ = true;
@@ -120,6 +124,7 @@ void Presenter::run() {
     // On the thread that used them, and before the window goes.
     commands_.reset();
     hud_.reset();
+    direct_.reset();
     swapchain_.reset();
 }
 
@@ -141,7 +146,7 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
         shown.imported_ns = now_ns();
     }
     const bool is_new = frame.has_value();
-    const consumer::ImportedImage* image = nullptr;
+    consumer::ImportedImage* image = nullptr;
     if (is_new) {
         image = frame->image.get();
     } else if (newest_) {
@@ -149,35 +154,79 @@ void Presenter::draw_next(std::unique_lock<std::mutex>& lock) {
     }
     Drawn drawn = Drawn::no;
     if (surface != VK_NULL_HANDLE && image) {
-        if (!swapchain_) swapchain_.emplace(device_, surface);
-        auto tried = draw(*image, extent, anew, scale, hud, shown.submitted_ns);
-        if (!tried && !broken_) LOG_ERROR("cannot draw: %s", tried.error().text.c_str());
-        broken_ = !tried;
-        if (tried) drawn = *tried;
+        shown.passed_on = pass_on(*image, extent, scale, hud, is_new);
+        if (shown.passed_on) {
+            drawn = Drawn::yes;
+            shown.submitted_ns = now_ns();
+        } else {
+            if (!swapchain_) swapchain_.emplace(device_, surface);
+            auto tried = draw(*image, extent, anew, scale, hud, shown.submitted_ns);
+            if (!tried && !broken_) LOG_ERROR("cannot draw: %s", tried.error().text.c_str());
+            broken_ = !tried;
+            if (tried) drawn = *tried;
+            if (drawn == Drawn::yes && direct_) direct_->uncover();
+        }
     }
     shown.ok = drawn == Drawn::yes;
     // The one before is not read by the GPU any more: draw() has waited.
     if (is_new) newest_ = std::move(frame);
-    std::uint64_t handed = now_ns();
-    shown.drawn_ns = handed;
-    // The time of the display itself, where the driver has it. One that says so too early, or not
-    // in time, is paced like those that say nothing.
-    if (is_new && shown.ok && swapchain_->wait_until_shown(kShownNs)) {
-        handed = now_ns();
-        shown.display_time = true;
-    }
+    shown.drawn_ns = shown.time_ns = now_ns();
+    if (is_new && shown.ok) wait_for_display(shown);
     hud_stale_ = hud && (is_new || hud_stale_);
 
     lock.lock();
     if (drawn == Drawn::later) redraw_ = true;
     if (!is_new) return;
-    shown.refresh_ns = pacer_->refresh_ns();
+    if (shown.refresh_ns == 0) shown.refresh_ns = pacer_->refresh_ns();
     // What could not be shown must not make the app run without limit.
-    const std::uint64_t at = shown.ok ? pacer_->shown_at(handed) : handed + shown.refresh_ns;
+    std::uint64_t at = shown.time_ns + shown.refresh_ns;
+    if (shown.ok) {
+        at = shown.display_time ? pacer_->told_at(shown.time_ns) : pacer_->shown_at(shown.time_ns);
+    }
     wait_until_shown(lock, shown, at);
     lock.unlock();
     shown_(shown);
     lock.lock();
+}
+
+bool Presenter::pass_on(consumer::ImportedImage& image, VkExtent2D extent, Scale scale, bool hud,
+                        bool is_new) {
+    if (!direct_) return false;
+    const wayland::DirectWindow::Size window{extent.width, extent.height};
+    const Status can = hud ? Status(Error{EBUSY, "the HUD lies over them"})
+                           : direct_->prepare(image, window, scale);
+    const std::string why = can ? "no" : can.error().text;
+    if (std::exchange(told_, why) != why) {
+        if (can) {
+            LOG_INFO("frames are passed on to the Wayland compositor");
+        } else {
+            LOG_INFO("frames are drawn: %s", why.c_str());
+        }
+    }
+    if (!can) return false;
+    direct_->show(image, window, scale, is_new);
+    swapchain_.reset();  // what it has shown is below the frame now
+    direct_->cover(window);
+    return true;
+}
+
+// The time of the display itself, where it is told. One that says so too early, or not in time, is
+// paced like those that say nothing.
+void Presenter::wait_for_display(Shown& shown) {
+    if (shown.passed_on || (direct_ && !device_->tells_when_shown())) {
+        if (const auto told = direct_->wait_time(kShownNs)) {
+            shown.time_ns = told->time_ns;
+            shown.refresh_ns = told->refresh_ns;
+            shown.display_time = true;
+        }
+    } else if (swapchain_->wait_until_shown(kShownNs)) {
+        shown.time_ns = now_ns();
+        shown.display_time = true;
+    }
+    // The app gets the frame before when this one counts as shown.
+    if (direct_ && !direct_->wait_released(kReleasedNs) && !std::exchange(kept_told_, true)) {
+        LOG_WARNING("the compositor keeps frames that it shows no more");
+    }
 }
 
 // At `at`, or later in a window that nobody sees; one that comes into sight goes on at once.
@@ -246,6 +295,7 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     auto sent = commands_->submit({target->acquired, writers->get()}, target->drawn);
     if (!sent) return failed(sent.error());
     submitted_ns = now_ns();
+    if (direct_ && !device_->tells_when_shown()) direct_->ask_time();
     auto presented = swapchain_->present(*target);
     auto waited = commands_->wait();
     if (!waited) return failed(waited.error());

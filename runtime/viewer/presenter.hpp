@@ -18,6 +18,7 @@
 #include "runtime/viewer/output.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
 #include "runtime/viewer/swapchain.hpp"
+#include "runtime/viewer/wayland/direct_window.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -36,8 +37,9 @@ class Presenter {
     Presenter& operator=(const Presenter&) = delete;
 
     // The window is there; `refresh_ns` and `always`: as RefreshPacer. The surface must live until
-    // the presenter's end.
-    void start(VkSurfaceKHR surface, VkExtent2D extent, std::uint64_t refresh_ns, bool always);
+    // the presenter's end. `direct`: where the compositor is Wayland's.
+    void start(VkSurfaceKHR surface, VkExtent2D extent, std::uint64_t refresh_ns, bool always,
+               std::unique_ptr<wayland::DirectWindow> direct);
     // The window will never be there: frames are given up.
     void start_without_window();
     void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial);
@@ -61,6 +63,10 @@ class Presenter {
     // `submitted_ns`: when the drawing was handed to the GPU.
     Result<Drawn> draw(const consumer::ImportedImage& image, VkExtent2D extent, bool anew,
                        Scale scale, bool hud, std::uint64_t& submitted_ns);
+    // The frame goes to the compositor as it is. False: it is to be drawn.
+    bool pass_on(consumer::ImportedImage& image, VkExtent2D extent, Scale scale, bool hud,
+                 bool is_new);
+    void wait_for_display(Shown& shown);
     bool prepare_hud(VkFormat format);
     void wait_for_work(std::unique_lock<std::mutex>& lock);
     void wait_until_shown(std::unique_lock<std::mutex>& lock, Shown& shown, std::uint64_t at);
@@ -85,12 +91,15 @@ class Presenter {
 
     // Of the thread alone.
     std::optional<Frame> newest_;
+    std::unique_ptr<wayland::DirectWindow> direct_;  // set by start(); null: no Wayland
+    std::string told_;                               // why frames are drawn, as was said last
     std::optional<Swapchain> swapchain_;
     std::optional<gpu::Commands> commands_;
     Painter painter_;
     std::unique_ptr<Hud> hud_;  // made by the first frame that it is wanted on
     bool hud_broken_ = false;
     bool hud_stale_ = false;      // tells of frames that were a second ago
+    bool kept_told_ = false;      // that the compositor keeps frames
     bool broken_ = false;         // the last drawing failed, and that was said
     std::uint64_t shown_ns_ = 0;  // when the last frame counted as shown
 

@@ -31,6 +31,14 @@ class RefreshPacer {
         return shown_ns_;
     }
 
+    // A frame was shown at `time_ns`, as the display itself says; what shown_at() answers then.
+    std::uint64_t told_at(std::uint64_t time_ns) {
+        if (always_) return shown_at(time_ns);
+        reset();
+        handed_ns_ = shown_ns_ = time_ns;
+        return time_ns;
+    }
+
     // The display has changed: look again.
     void reset() {
         throttles_ = always_;

@@ -24,6 +24,7 @@ nlohmann::ordered_json to_json(const StreamRecord& record) {
     json["frames_presented"] = record.frames_presented;
     json["frames_received"] = record.frames_received;
     json["frames_shown"] = record.frames_shown;
+    json["frames_passed_on"] = record.frames_passed_on;
     json["frames_timed_by_display"] = record.frames_timed;
     json["frames_skipped"] = record.frames_skipped;
     json["serials_lost"] = record.serials_lost;

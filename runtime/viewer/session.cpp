@@ -111,6 +111,8 @@ void Session::disconnected(const std::string&) {
         view->waiting.reset();
         view->given.reset();
         view->shown.reset();
+        view->holds.clear();
+        view->kept.clear();
         View* waiting = view.get();
         view->farewell = loop_.at(now_ns() + kWindowWaitsNs, [this, waiting] {
             waiting->farewell = 0;
@@ -138,6 +140,7 @@ void Session::stream_added(const consumer::StreamAdded& message) {
             return;
         }
         view = views_.emplace_back(std::make_unique<View>()).get();
+        view->alive = std::make_shared<View*>(view);
         view->record = &record_of(message);
         view->app_id = consumer::get_text(message.app_id);
         view->info = {title_of(view->record->title, view->record->app),
@@ -292,9 +295,14 @@ void Session::image_gone(std::uint64_t stream, std::uint64_t image) {
         give_up(*view->waiting);
         view->waiting.reset();
     }
-    const bool in_use = (view->given && view->given->image == image) ||
-                        (view->shown && view->shown->image == image);
-    if (!in_use) drop_image(*view, image);
+    if (!in_use(*view, image)) drop_image(*view, image);
+}
+
+bool Session::in_use(const View& view, std::uint64_t image) {
+    return (view.given && view.given->image == image) ||
+           (view.shown && view.shown->image == image) ||
+           std::any_of(view.kept.begin(), view.kept.end(),
+                       [image](const FrameName& frame) { return frame.image == image; });
 }
 
 void Session::drop_image(View& view, std::uint64_t image) {
@@ -374,6 +382,7 @@ OutputEvents Session::events_of(View& view) {
             client_->configure(view.stream, width, height, refresh_ns, occluded);
         }
     };
+    events.hold = [this, &view](std::uint64_t serial) { return hold(view, serial); };
     events.close_wanted = [this, &view] { close_wanted(view); };
     events.input = [&view](std::span<const input::Event> happened, std::uint32_t width,
                            std::uint32_t height) { view.input->add(happened, width, height); };
@@ -396,7 +405,9 @@ void Session::on_shown(View& view, const Shown& shown) {
     const std::optional<FrameName> before = view.shown;
     view.shown = view.given;
     view.given.reset();
-    view.newest = view.images[view.shown->image].image;
+    Held& held = view.images[view.shown->image];
+    view.newest = held.image;
+    if (shown.ok && shown.passed_on != held.passed_on) tell_passed_on(view, held, shown.passed_on);
     view.newest_serial = shown.serial;
     view.copied_bytes += shown.cpu_copied_bytes;
     ++view.frames_shown;
@@ -404,21 +415,66 @@ void Session::on_shown(View& view, const Shown& shown) {
     if (!finishing_) {
         view.record->consumer_copied_bytes += shown.cpu_copied_bytes;
         if (shown.ok) ++view.record->frames_shown;
+        if (shown.ok && shown.passed_on) ++view.record->frames_passed_on;
         if (shown.display_time) ++view.record->frames_timed;
         if (shown.submitted_ns != 0) {
             view.record->received_to_submitted.add(shown.submitted_ns - view.shown->received_ns);
         }
     }
     if (before) {
-        client_->release(view.stream, before->serial);
-        const auto held = view.images.find(before->image);
-        if (before->image != view.shown->image && held != view.images.end() && held->second.gone) {
-            drop_image(view, before->image);
+        if (is_held(view, before->serial)) {
+            view.kept.push_back(*before);
+        } else {
+            release(view, *before);
         }
     }
     if (settings_.frames != 0 && view.record->frames_received >= settings_.frames) {
         finish(Exit::ok);
     }
+}
+
+// ---- frames that others than the output read
+
+std::shared_ptr<void> Session::hold(View& view, std::uint64_t serial) {
+    std::shared_ptr<void> token(
+        nullptr, [this, weak = std::weak_ptr(view.alive), loop = &loop_](const void*) {
+            loop->post([this, weak] {
+                if (const auto alive = weak.lock()) let_go(**alive);
+            });
+        });
+    view.holds[serial] = token;
+    return token;
+}
+
+bool Session::is_held(const View& view, std::uint64_t serial) {
+    const auto found = view.holds.find(serial);
+    return found != view.holds.end() && !found->second.expired();
+}
+
+void Session::let_go(View& view) {
+    std::erase_if(view.holds, [](const auto& each) { return each.second.expired(); });
+    const auto held =
+        std::partition(view.kept.begin(), view.kept.end(),
+                       [&view](const FrameName& frame) { return is_held(view, frame.serial); });
+    const std::vector<FrameName> free(held, view.kept.end());
+    view.kept.erase(held, view.kept.end());
+    for (const FrameName& frame : free) release(view, frame);
+}
+
+void Session::release(View& view, const FrameName& frame) {
+    client_->release(view.stream, frame.serial);
+    const auto held = view.images.find(frame.image);
+    if (held != view.images.end() && held->second.gone && !in_use(view, frame.image)) {
+        drop_image(view, frame.image);
+    }
+}
+
+void Session::tell_passed_on(const View& view, Held& held, bool passed_on) {
+    held.passed_on = passed_on;
+    if (!held.image) return;
+    const std::string& how = held.image->reason();
+    client_->imported(view.stream, view.shown->image, held.image->path(),
+                      passed_on ? "passed on to the Wayland compositor; drawn: " + how : how);
 }
 
 void Session::keep_sample(View& view, const Shown& shown) {
@@ -431,9 +487,12 @@ void Session::keep_sample(View& view, const Shown& shown) {
     view.sample.copied_bytes += shown.cpu_copied_bytes;
     const StreamRecord& record = *view.record;
     view.info.history->add(
-        view.sample, {record.vm, record.app, consumer::to_string(record.path), record.import_reason,
-                      record.strategy == 0 ? "" : strategy_name(record.strategy),
-                      record.frames_received, record.frames_skipped, view.frames_failed});
+        view.sample,
+        {record.vm, record.app,
+         std::string(consumer::to_string(record.path)) +
+             (record.frames_passed_on != 0 ? ", passed on without the HUD" : ""),
+         record.import_reason, record.strategy == 0 ? "" : strategy_name(record.strategy),
+         record.frames_received, record.frames_skipped, view.frames_failed});
     view.sample = {};
 }
 

@@ -51,6 +51,7 @@ class Session final : public consumer::ClientListener {
         bool again = false;                              // asked for once more, as runs: on its way
         std::string no_dmabuf;                           // why
         bool confirmed = false;                          // its first frame has been looked at
+        bool passed_on = false;                          // as the broker was told
     };
     struct FrameName {
         std::uint64_t image = 0;
@@ -69,6 +70,9 @@ class Session final : public consumer::ClientListener {
         std::optional<FrameName> given;          // to the output, not shown yet
         FrameSample sample;                      // of `given`, while the history is watched
         std::optional<FrameName> shown;          // newest one; ours until the next is shown
+        std::map<std::uint64_t, std::weak_ptr<void>> holds;  // by serial (OutputEvents::hold)
+        std::vector<FrameName> kept;                         // no more shown, and held still
+        std::shared_ptr<View*> alive;
         std::shared_ptr<consumer::ImportedImage> newest;  // of `shown`, also without a broker
         std::uint64_t newest_serial = 0;
         std::uint64_t copied_bytes = 0;  // since ATTACH
@@ -105,10 +109,16 @@ class Session final : public consumer::ClientListener {
     StreamRecord& record_of(const consumer::StreamAdded& message);
     OutputEvents events_of(View& view);
     void on_shown(View& view, const Shown& shown);
+    void tell_passed_on(const View& view, Held& held, bool passed_on);
     void keep_sample(View& view, const Shown& shown);
     void show(View& view, const consumer::Frame& message);
     void give_up(const consumer::Frame& message);
     void ask_again(Held& held, std::uint64_t stream, std::uint64_t image, const std::string& why);
+    std::shared_ptr<void> hold(View& view, std::uint64_t serial);
+    static bool in_use(const View& view, std::uint64_t image);
+    static bool is_held(const View& view, std::uint64_t serial);
+    void let_go(View& view);
+    void release(View& view, const FrameName& frame);
     void drop_image(View& view, std::uint64_t image);
     std::vector<std::uint64_t> end_view(View& view);
     void close_wanted(View& view);

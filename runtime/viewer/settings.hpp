@@ -11,6 +11,10 @@
 
 namespace vdmabuf::viewer {
 
+// Whether frames are passed on to a Wayland compositor as they are. `on`: it is an error if it
+// takes none.
+enum class Direct { automatic, off, on };
+
 // What the command line says.
 struct Settings {
     std::string socket_path;  // of the broker; empty: consumer::default_socket_path()
@@ -43,6 +47,7 @@ struct Settings {
     bool fullscreen = false;
     bool on_top = false;
     std::optional<std::uint64_t> embed;  // X11 window of another program that ours lie in
+    Direct direct = Direct::automatic;
     bool hud = false;
     double hidden_hz = 10;       // pace of apps whose windows nobody sees; 0: as if seen
     bool input = true;           // keys and pointer go to the apps

@@ -42,11 +42,12 @@ struct StreamRecord {
     std::uint64_t frames_presented = 0;  // as the brokers counted them
     std::uint64_t frames_received = 0;
     std::uint64_t frames_shown = 0;
-    std::uint64_t frames_timed = 0;    // shown, at a time that the display told
-    std::uint64_t frames_skipped = 0;  // presented while we were attached, and not received
-    std::uint64_t serials_lost = 0;    // gaps in the producer's numbers, restarts included
-    std::uint64_t last_serial = 0;     // received
-    std::uint64_t first_ns = 0;        // when the first frame was received
+    std::uint64_t frames_passed_on = 0;  // shown, without being drawn
+    std::uint64_t frames_timed = 0;      // shown, at a time that the display told
+    std::uint64_t frames_skipped = 0;    // presented while we were attached, and not received
+    std::uint64_t serials_lost = 0;      // gaps in the producer's numbers, restarts included
+    std::uint64_t last_serial = 0;       // received
+    std::uint64_t first_ns = 0;          // when the first frame was received
     std::uint64_t last_ns = 0;
     Durations present_to_received;
     Durations received_to_submitted;  // drawing handed to the GPU; of outputs that draw

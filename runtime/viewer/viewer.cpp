@@ -121,7 +121,7 @@ Exit run_kms(const Settings& settings, EventLoop& loop, Signals& signals,
 
 Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
                  const std::string& socket_path) {
-    auto windows = WindowSystem::create();
+    auto windows = WindowSystem::create(settings);
     if (!windows) return complain(windows.error());
     if (settings.embed) {
         if (auto embedded = (*windows)->embed_into(*settings.embed); !embedded) {

@@ -61,13 +61,14 @@ class SharedWindow final : public WindowListener {
 
     // ---- the main thread
     void opened(VkSurfaceKHR surface, std::uint32_t width, std::uint32_t height,
-                std::uint64_t refresh_ns) override {
+                std::uint64_t refresh_ns, std::unique_ptr<wayland::DirectWindow> direct) override {
         const std::lock_guard lock(mutex_);
         if (!presenter_) return;
         refresh_ns_ = wanted_refresh_ns_.value_or(refresh_ns);
         shown_.window_width = width;
         shown_.window_height = height;
-        presenter_->start(surface, {width, height}, refresh_ns_, wanted_refresh_ns_.has_value());
+        presenter_->start(surface, {width, height}, refresh_ns_, wanted_refresh_ns_.has_value(),
+                          std::move(direct));
         tell(wishes_.window_resized({width, height}) ? Size{width, height} : Size{0, 0});
     }
     void open_failed(const std::string& why) override {

@@ -3,10 +3,12 @@
 
 #include <SDL.h>
 
+#include <cstdlib>
 #include <string_view>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/viewer/wayland/sdl_window.hpp"
 #include "runtime/viewer/x11_errors.hpp"
 
 namespace vdmabuf::viewer {
@@ -30,7 +32,12 @@ std::uint64_t refresh_of(SDL_Window* window) {
 
 }  // namespace
 
-Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
+Result<std::unique_ptr<WindowSystem>> WindowSystem::create(const Settings& settings) {
+    // SDL would ask Xwayland first, which passes nothing on. What Wayland does not have needs X.
+    if (std::getenv("WAYLAND_DISPLAY") && settings.direct != Direct::off && !settings.embed &&
+        !settings.on_top) {
+        SDL_SetHint(SDL_HINT_VIDEODRIVER, "wayland,x11");  // SDL_VIDEODRIVER comes first
+    }
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");  // Signals has them
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
     SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
@@ -53,12 +60,32 @@ Result<std::unique_ptr<WindowSystem>> WindowSystem::create() {
     system->surfaces_ = SurfaceMaker::create(system->hidden_.window);
     if (!system->surfaces_) return sdl_error("this display cannot show Vulkan");
     system->wake_event_ = SDL_RegisterEvents(1);
+    if (auto joined = system->join_wayland(settings.direct); !joined) return joined.error();
     return system;
+}
+
+Status WindowSystem::join_wayland(Direct wanted) {
+    std::string why = "the display is not Wayland's";
+    if (wl_display* display = wayland::display_of(hidden_.window)) {
+        auto joined = wayland::Display::create(display);
+        if (joined) wayland_ = std::move(*joined);
+        why = joined ? wayland_->why_not_direct() : joined.error().text;
+    }
+    passes_on_ = wayland_ && wanted != Direct::off;
+    if (wanted == Direct::on && !why.empty()) return Error{ENOTSUP, "--wayland-direct on: " + why};
+    return {};
+}
+
+std::unique_ptr<wayland::DirectWindow> WindowSystem::direct_window(SDL_Window* window) const {
+    wl_surface* surface = wayland_ ? wayland::surface_of(window) : nullptr;
+    if (!surface) return nullptr;
+    return std::make_unique<wayland::DirectWindow>(wayland_, surface, passes_on_);
 }
 
 WindowSystem::~WindowSystem() {
     run_commands();
     while (!windows_.empty()) do_close(windows_.begin()->first);
+    wayland_.reset();
     embedding_.reset();
     cursor_.end();
     if (hidden_.surface != VK_NULL_HANDLE) {
@@ -184,7 +211,8 @@ void WindowSystem::do_open(WindowId id, const Opening& opening,
     int real_height = 0;
     SDL_GetWindowSize(window.window, &real_width, &real_height);
     listener->opened(window.surface, static_cast<std::uint32_t>(real_width),
-                     static_cast<std::uint32_t>(real_height), refresh_of(window.window));
+                     static_cast<std::uint32_t>(real_height), refresh_of(window.window),
+                     direct_window(window.window));
 }
 
 void WindowSystem::do_close(WindowId id) {

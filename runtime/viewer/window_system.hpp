@@ -17,7 +17,9 @@
 #include "runtime/viewer/embedding.hpp"
 #include "runtime/viewer/guest_cursor.hpp"
 #include "runtime/viewer/input_source.hpp"
+#include "runtime/viewer/settings.hpp"
 #include "runtime/viewer/surface_maker.hpp"
+#include "runtime/viewer/wayland/direct_window.hpp"
 
 struct SDL_Window;
 
@@ -27,9 +29,11 @@ namespace vdmabuf::viewer {
 class WindowListener {
   public:
     virtual ~WindowListener() = default;
-    // The window is there. `surface` lives until after close_window().
+    // The window is there. `surface` lives until after close_window(); `direct`: on Wayland, what
+    // the compositor does beside; it must end before that.
     virtual void opened(VkSurfaceKHR surface, std::uint32_t width, std::uint32_t height,
-                        std::uint64_t refresh_ns) = 0;
+                        std::uint64_t refresh_ns,
+                        std::unique_ptr<wayland::DirectWindow> direct) = 0;
     virtual void open_failed(const std::string& why) = 0;
     virtual void resized(std::uint32_t width, std::uint32_t height) = 0;
     virtual void exposed() = 0;
@@ -48,8 +52,9 @@ class WindowSystem {
   public:
     using WindowId = std::uint64_t;
 
-    // Main thread. EIO, with SDL's reason, when there is no display.
-    static Result<std::unique_ptr<WindowSystem>> create();
+    // Main thread. EIO, with SDL's reason, when there is no display. ENOTSUP: frames must be passed
+    // on to a Wayland compositor, and cannot.
+    static Result<std::unique_ptr<WindowSystem>> create(const Settings& settings);
     ~WindowSystem();
     WindowSystem(const WindowSystem&) = delete;
     WindowSystem& operator=(const WindowSystem&) = delete;
@@ -106,7 +111,12 @@ class WindowSystem {
     Window* find(std::uint32_t sdl_id);
     void do_close(WindowId id);
 
+    Status join_wayland(Direct wanted);
+    std::unique_ptr<wayland::DirectWindow> direct_window(SDL_Window* window) const;
+
     std::unique_ptr<SurfaceMaker> surfaces_;
+    std::shared_ptr<wayland::Display> wayland_;  // null: another display
+    bool passes_on_ = false;                     // frames to Wayland's compositor
     std::shared_ptr<gpu::Instance> instance_;
     Window hidden_;  // SDL sleeps well only while it has a window
     std::unordered_map<WindowId, Window> windows_;

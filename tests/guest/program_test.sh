@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# program_test.sh [BOOT-OPTION...] [--mesa 25|26] --out DIR -- COMMAND [ARG...]: a test program that
-# needs another kernel than this one's (6.12 has /dev/udmabuf), in a guest that plays the host, with
-# that version of Mesa. BOOT-OPTION: as scripts/guest/boot.sh takes them. A test that is skipped
-# there has not been done: it fails.
+# program_test.sh [BOOT-OPTION...] [--mesa 25|26|--weston] --out DIR -- COMMAND [ARG...]: a test
+# program that needs another kernel than this one's (6.12 has /dev/udmabuf), in a guest that plays the
+# host, with that version of Mesa, or with a Weston that takes dmabufs. BOOT-OPTION: as
+# scripts/guest/boot.sh takes them. A test that is skipped there has not been done: it fails.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
@@ -11,6 +11,7 @@ LIMIT=500 BOOT=(--vmm qemu --no-module --mem 2048) OUT='' RUN=()
 while (($#)); do
   case $1 in
     --mesa) RUN=("$("$REPO/scripts/fetch-mesa.sh" "$2")"); shift ;;
+    --weston) RUN=("$("$REPO/scripts/fetch-weston.sh")") ;;
     --out) OUT=$2; shift ;;
     --timeout) LIMIT=$2; shift ;;
     --) shift; break ;;

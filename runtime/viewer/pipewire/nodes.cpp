@@ -6,9 +6,13 @@
 
 #include <atomic>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/common/log.hpp"
+#include "runtime/viewer/pipewire/shared_images.hpp"
+#include "runtime/viewer/pipewire/shared_memory.hpp"
 #include "runtime/viewer/pipewire/video_params.hpp"
 
 namespace vdmabuf::viewer {
@@ -16,6 +20,10 @@ namespace {
 
 // When a peer has all buffers, and a frame waits for the first that comes back.
 constexpr timespec kRetry{0, 10'000'000};
+// When what peers have done with their buffers is known: PipeWire tells nobody of it.
+constexpr timespec kBack{0, 4'000'000};
+// How often a frame waits for its buffer, before it is left out.
+constexpr int kMostRetries = 30;
 // A peer may begin a little later than our node does, and would miss a picture that stands still:
 // it is sent again after these times.
 constexpr timespec kAgain[] = {{0, 50'000'000}, {0, 300'000'000}, {1, 0}};
@@ -78,6 +86,7 @@ class PipewireNodes::Node final : public FrameSink {
         if (stream_) pw_stream_destroy(stream_);
         if (retry_) pw_loop_destroy_source(connection_.loop(), retry_);
         if (later_) pw_loop_destroy_source(connection_.loop(), later_);
+        if (back_) pw_loop_destroy_source(connection_.loop(), back_);
     }
 
     // The loop's thread, like make().
@@ -86,6 +95,9 @@ class PipewireNodes::Node final : public FrameSink {
         retry_ = pw_loop_add_timer(
             connection_.loop(), [](void* self, std::uint64_t) { static_cast<Node*>(self)->send(); },
             this);
+        back_ = pw_loop_add_timer(
+            connection_.loop(),
+            [](void* self, std::uint64_t) { static_cast<Node*>(self)->collect(); }, this);
         later_ = pw_loop_add_timer(
             connection_.loop(),
             [](void* self, std::uint64_t) { static_cast<Node*>(self)->wish_again(); }, this);
@@ -107,7 +119,7 @@ class PipewireNodes::Node final : public FrameSink {
         const spa_pod* format = build_format(builder, kind_);
         const int connected = pw_stream_connect(
             stream_, PW_DIRECTION_OUTPUT, PW_ID_ANY,
-            static_cast<pw_stream_flags>(PW_STREAM_FLAG_DRIVER | PW_STREAM_FLAG_MAP_BUFFERS),
+            static_cast<pw_stream_flags>(PW_STREAM_FLAG_DRIVER | PW_STREAM_FLAG_ALLOC_BUFFERS),
             &format, 1);
         if (connected < 0) return system_error("--pipewire: cannot publish a stream", -connected);
         return {};
@@ -118,7 +130,32 @@ class PipewireNodes::Node final : public FrameSink {
     void take(std::shared_ptr<const FrameCopy> frame) override {
         const Connection::Lock lock(connection_);
         newest_ = std::move(frame);
+        retries_ = 0;
         send();
+    }
+    bool take_image(const std::shared_ptr<consumer::ImportedImage>& image, std::uint64_t time_ns,
+                    std::shared_ptr<void> hold) override {
+        const Connection::Lock lock(connection_);
+        const consumer::ImageLayout& layout = image->layout();
+        const VideoKind kind = video_kind(layout);
+        const bool shares =
+            image->dmabuf() >= 0 && !layout.y_flip && !kind.convert && layout.plane_count == 1;
+        const std::optional<Sharing> sharing =
+            shares ? std::optional(Sharing{layout.modifier, layout.offset, layout.pitch})
+                   : std::nullopt;
+        const bool other = kind != kind_ || sharing != sharing_;
+        if (other) images_.clear();
+        sharing_ = sharing;
+        const bool anew = shares && images_.see(image);
+        // A pool of copies does not mind.
+        if (other || (anew && dmabufs_)) offer(kind);
+        next_.reset();
+        if (!dmabufs_ || !shares) return false;
+        newest_.reset();
+        next_ = Next{image, time_ns, std::move(hold)};
+        retries_ = 0;
+        send();
+        return true;
     }
     void set_title(const std::string& title) override {
         const Connection::Lock lock(connection_);
@@ -141,6 +178,12 @@ class PipewireNodes::Node final : public FrameSink {
                                const char* error) {
             static_cast<Node*>(self)->state_changed(state, error);
         };
+        all.add_buffer = [](void* self, pw_buffer* buffer) {
+            static_cast<Node*>(self)->add_buffer(buffer);
+        };
+        all.remove_buffer = [](void* self, pw_buffer* buffer) {
+            static_cast<Node*>(self)->remove_buffer(buffer);
+        };
         all.param_changed = [](void* self, std::uint32_t id, const spa_pod* param) {
             static_cast<Node*>(self)->param_changed(id, param);
         };
@@ -155,6 +198,7 @@ class PipewireNodes::Node final : public FrameSink {
         const bool before = streaming_.exchange(state == PW_STREAM_STATE_STREAMING);
         if (!streaming_) {
             newest_.reset();
+            next_.reset();
         } else if (!before && wish_) {
             again_ = 0;
             wish_again();
@@ -172,13 +216,35 @@ class PipewireNodes::Node final : public FrameSink {
         if (id != SPA_PARAM_Format || !param) return;
         ParamBytes bytes;
         spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
-        const spa_pod* params[] = {build_buffers(builder, kind_), build_header_meta(builder)};
+        dmabufs_ = has_modifier(param);
+        if (!std::exchange(told_, true)) {
+            LOG_INFO("PipeWire: peers get %s",
+                     dmabufs_ ? "the frames' own dmabufs" : "copies of the frames");
+        }
+        const spa_pod* params[] = {dmabufs_ ? build_dmabuf_buffers(builder, images_.count())
+                                            : build_buffers(builder, kind_),
+                                   build_header_meta(builder)};
         pw_stream_update_params(stream_, params, 2);
+    }
+    void add_buffer(pw_buffer* buffer) {
+        if (dmabufs_) {
+            images_.add(buffer);
+        } else {
+            make_shared_memory(buffer->buffer->datas[0], kind_.size());
+        }
+    }
+    void remove_buffer(pw_buffer* buffer) {
+        if (buffer->buffer->datas[0].type == SPA_DATA_DmaBuf) {
+            images_.remove(buffer);
+        } else {
+            end_shared_memory(buffer->buffer->datas[0]);
+        }
     }
 
     // ---- with the lock
     void send() {
-        if (!newest_ || !streaming_) return;
+        if (next_) return send_image();
+        if (!newest_ || !streaming_ || dmabufs_) return;
         const VideoKind kind = video_kind(newest_->layout);
         if (kind != kind_) {
             offer(kind);  // and send() when there are buffers for it
@@ -198,28 +264,81 @@ class PipewireNodes::Node final : public FrameSink {
         data.chunk->size = kind.size();
         data.chunk->stride = static_cast<std::int32_t>(kind.pitch());
         data.chunk->flags = 0;
+        queue(buffer, newest_->time_ns);
+        newest_.reset();
+    }
+    // What was sent before goes back to the app when no peer has it any more: its slot is free
+    // then. The broker takes it back by itself after half a second.
+    void send_image() {
+        if (!streaming_ || !dmabufs_) return;
+        collect();
+        pw_buffer* buffer = images_.give(*next_->image, next_->hold);
+        if (!buffer) return try_later();
+        spa_chunk& chunk = *buffer->buffer->datas[0].chunk;
+        chunk.offset = static_cast<std::uint32_t>(sharing_->offset);
+        chunk.size = static_cast<std::uint32_t>(sharing_->pitch) * kind_.height;
+        chunk.stride = static_cast<std::int32_t>(sharing_->pitch);
+        chunk.flags = 0;
+        queue(buffer, next_->time_ns);
+        next_.reset();
+        timespec once = kBack;
+        pw_loop_update_timer(connection_.loop(), back_, &once, nullptr, false);
+    }
+    void collect() {
+        if (!dmabufs_) return;
+        while (pw_buffer* buffer = pw_stream_dequeue_buffer(stream_)) images_.came_back(buffer);
+    }
+    void queue(pw_buffer* buffer, std::uint64_t time_ns) {
         if (auto* header = static_cast<spa_meta_header*>(spa_buffer_find_meta_data(
                 buffer->buffer, SPA_META_Header, sizeof(spa_meta_header)))) {
             *header = {};
-            header->pts = static_cast<std::int64_t>(newest_->time_ns);
+            header->pts = static_cast<std::int64_t>(time_ns);
             header->seq = ++sequence_;
         }
-        newest_.reset();
         pw_stream_queue_buffer(stream_, buffer);
     }
+    // First the dmabufs, for peers that know modifiers.
     void offer(const VideoKind& kind) {
         kind_ = kind;
         ParamBytes bytes;
         spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
-        const spa_pod* format = build_format(builder, kind_);
-        pw_stream_update_params(stream_, &format, 1);
+        const spa_pod* formats[2];
+        std::uint32_t count = 0;
+        if (sharing_) formats[count++] = build_dmabuf_format(builder, kind_, sharing_->modifier);
+        formats[count++] = build_format(builder, kind_);
+        pw_stream_update_params(stream_, formats, count);
     }
     void try_later() {
+        if (++retries_ > kMostRetries) {
+            newest_.reset();
+            return next_.reset();
+        }
         timespec once = kRetry;
         pw_loop_update_timer(connection_.loop(), retry_, &once, nullptr, false);
     }
 
+    // What dmabufs of a kind have in common.
+    struct Sharing {
+        std::uint64_t modifier = 0;
+        std::uint64_t offset = 0;
+        std::uint64_t pitch = 0;
+        bool operator==(const Sharing&) const = default;
+    };
+    // A frame that is to be sent as it is.
+    struct Next {
+        std::shared_ptr<consumer::ImportedImage> image;
+        std::uint64_t time_ns = 0;
+        std::shared_ptr<void> hold;
+    };
+
     Connection& connection_;
+    SharedImages images_;
+    std::optional<Sharing> sharing_;  // of the stream's images; nothing: they are no dmabufs
+    bool dmabufs_ = false;            // what peers have agreed to
+    bool told_ = false;
+    std::optional<Next> next_;
+    int retries_ = 0;
+    spa_source* back_ = nullptr;
     pw_stream* stream_ = nullptr;
     spa_hook listener_{};
     spa_source* retry_ = nullptr;

@@ -46,19 +46,54 @@ VideoKind video_kind(const consumer::ImageLayout& layout) {
     return kind;
 }
 
-const spa_pod* build_format(spa_pod_builder& builder, const VideoKind& kind) {
+namespace {
+
+const spa_pod* build(spa_pod_builder& builder, const VideoKind& kind,
+                     const std::uint64_t* modifier) {
     const spa_rectangle size{kind.width, kind.height};
     const spa_fraction varies{0, 1};
     const spa_fraction usual{60, 1};
     const spa_fraction slowest{0, 1};
     const spa_fraction fastest{1000, 1};
+    spa_pod_frame frame;
+    spa_pod_builder_push_object(&builder, &frame, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat);
+    spa_pod_builder_add(&builder, SPA_FORMAT_mediaType, SPA_POD_Id(SPA_MEDIA_TYPE_video),
+                        SPA_FORMAT_mediaSubtype, SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw),
+                        SPA_FORMAT_VIDEO_format, SPA_POD_Id(kind.format), 0);
+    if (modifier) {
+        // Images are there already: nothing is to be chosen.
+        spa_pod_builder_prop(&builder, SPA_FORMAT_VIDEO_modifier, SPA_POD_PROP_FLAG_MANDATORY);
+        spa_pod_builder_long(&builder, static_cast<std::int64_t>(*modifier));
+    }
+    spa_pod_builder_add(&builder, SPA_FORMAT_VIDEO_size, SPA_POD_Rectangle(&size),
+                        SPA_FORMAT_VIDEO_framerate, SPA_POD_Fraction(&varies),
+                        SPA_FORMAT_VIDEO_maxFramerate,
+                        SPA_POD_CHOICE_RANGE_Fraction(&usual, &slowest, &fastest), 0);
+    return pod(spa_pod_builder_pop(&builder, &frame));
+}
+
+}  // namespace
+
+const spa_pod* build_format(spa_pod_builder& builder, const VideoKind& kind) {
+    return build(builder, kind, nullptr);
+}
+
+const spa_pod* build_dmabuf_format(spa_pod_builder& builder, const VideoKind& kind,
+                                   std::uint64_t modifier) {
+    return build(builder, kind, &modifier);
+}
+
+const spa_pod* build_dmabuf_buffers(spa_pod_builder& builder, std::size_t count) {
+    const int images = static_cast<int>(count);
     return pod(spa_pod_builder_add_object(
-        &builder, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat, SPA_FORMAT_mediaType,
-        SPA_POD_Id(SPA_MEDIA_TYPE_video), SPA_FORMAT_mediaSubtype,
-        SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw), SPA_FORMAT_VIDEO_format, SPA_POD_Id(kind.format),
-        SPA_FORMAT_VIDEO_size, SPA_POD_Rectangle(&size), SPA_FORMAT_VIDEO_framerate,
-        SPA_POD_Fraction(&varies), SPA_FORMAT_VIDEO_maxFramerate,
-        SPA_POD_CHOICE_RANGE_Fraction(&usual, &slowest, &fastest)));
+        &builder, SPA_TYPE_OBJECT_ParamBuffers, SPA_PARAM_Buffers, SPA_PARAM_BUFFERS_buffers,
+        SPA_POD_CHOICE_RANGE_Int(images, images, kMaxBuffers), SPA_PARAM_BUFFERS_blocks,
+        SPA_POD_Int(1), SPA_PARAM_BUFFERS_dataType,
+        SPA_POD_CHOICE_FLAGS_Int(1 << SPA_DATA_DmaBuf)));
+}
+
+bool has_modifier(const spa_pod* format) {
+    return spa_pod_find_prop(format, nullptr, SPA_FORMAT_VIDEO_modifier) != nullptr;
 }
 
 const spa_pod* build_buffers(spa_pod_builder& builder, const VideoKind& kind) {
@@ -67,8 +102,7 @@ const spa_pod* build_buffers(spa_pod_builder& builder, const VideoKind& kind) {
         SPA_POD_CHOICE_RANGE_Int(kBuffers, kMinBuffers, kMaxBuffers), SPA_PARAM_BUFFERS_blocks,
         SPA_POD_Int(1), SPA_PARAM_BUFFERS_size, SPA_POD_Int(static_cast<int>(kind.size())),
         SPA_PARAM_BUFFERS_stride, SPA_POD_Int(static_cast<int>(kind.pitch())),
-        SPA_PARAM_BUFFERS_dataType,
-        SPA_POD_CHOICE_FLAGS_Int((1 << SPA_DATA_MemFd) | (1 << SPA_DATA_MemPtr))));
+        SPA_PARAM_BUFFERS_dataType, SPA_POD_CHOICE_FLAGS_Int(1 << SPA_DATA_MemFd)));
 }
 
 const spa_pod* build_header_meta(spa_pod_builder& builder) {

@@ -29,6 +29,12 @@ using ParamBytes = std::uint8_t[1024];
 
 const spa_pod* build_format(spa_pod_builder& builder, const VideoKind& kind);
 const spa_pod* build_buffers(spa_pod_builder& builder, const VideoKind& kind);
+// Likewise of frames that come as dmabufs of this modifier, and of one for each of `count` images.
+const spa_pod* build_dmabuf_format(spa_pod_builder& builder, const VideoKind& kind,
+                                   std::uint64_t modifier);
+const spa_pod* build_dmabuf_buffers(spa_pod_builder& builder, std::size_t count);
+// Whether that is what a peer has agreed to.
+bool has_modifier(const spa_pod* format);
 const spa_pod* build_header_meta(spa_pod_builder& builder);
 
 // Highest row first, without gaps. `to` has kind.size() bytes.

@@ -29,6 +29,13 @@ class FrameSink {
     virtual ~FrameSink() = default;
     // Whether the next frame is of use, so that none is copied for nobody. The loop's thread.
     virtual bool wants_frames() const = 0;
+    // Shown just now, or wished for. True: the sink takes the frame as it is, by its dmabuf, and
+    // needs no copy. It keeps `hold` while anybody reads it: so long the app does not get it back,
+    // within the broker's patience. The loop's thread.
+    virtual bool take_image(const std::shared_ptr<consumer::ImportedImage>& /*image*/,
+                            std::uint64_t /*time_ns*/, std::shared_ptr<void> /*hold*/) {
+        return false;
+    }
     // Any thread; returns at once. There are few copies at a time (FrameCopier), and while a sink
     // keeps all of them, frames are left out.
     virtual void take(std::shared_ptr<const FrameCopy> frame) = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/viewer/taps/tapped_output.hpp"
 
-#include <algorithm>
 #include <optional>
 
 #include "runtime/viewer/taps/frame_copier.hpp"
@@ -75,6 +74,7 @@ class TappedOutput final : public Output {
         if (given_ && given_->serial == shown.serial) {
             newest_ = std::move(given_->image);
             given_.reset();
+            newest_serial_ = shown.serial;
             shown.cpu_copied_bytes += start_copy(shown.time_ns);
         }
         events_.shown(shown);
@@ -82,8 +82,13 @@ class TappedOutput final : public Output {
     // The bytes that sinks will read with the CPU.
     std::uint64_t start_copy(std::uint64_t time_ns) {
         newest_ns_ = time_ns;
-        const auto wants = [](const auto& sink) { return sink->wants_frames(); };
-        if (!std::any_of(sinks_.begin(), sinks_.end(), wants)) return 0;
+        std::shared_ptr<void> hold;
+        if (newest_->dmabuf() >= 0 && events_.hold) hold = events_.hold(newest_serial_);
+        bool wanted = false;
+        for (const auto& sink : sinks_) {
+            wanted |= !sink->take_image(newest_, time_ns, hold) && sink->wants_frames();
+        }
+        if (!wanted) return 0;
         copying_ = true;
         copier_->copy(newest_, time_ns);
         return newest_->layout().row_bytes() * newest_->layout().height;
@@ -115,6 +120,7 @@ class TappedOutput final : public Output {
     std::optional<Given> given_;                       // to the output, not shown yet
     std::shared_ptr<consumer::ImportedImage> newest_;  // shown
     std::uint64_t newest_ns_ = 0;
+    std::uint64_t newest_serial_ = 0;
     bool copying_ = false;       // the frame that was shown last
     std::optional<Shown> held_;  // was shown meanwhile
     std::shared_ptr<TappedOutput*> alive_;

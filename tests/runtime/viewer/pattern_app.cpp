@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,7 +44,8 @@ struct Options {
     bool y_flip = false;
     bool follow = false;
     bool plain = false;
-    bool times = false;  // prints when each frame was shown
+    bool times =
+        false;  // prints when each frame was shown, the refresh, its present, and when told
     bool no_input = false;
     bool once = false;   // one frame, then wait for the end
     bool never = false;  // no frame at all
@@ -61,8 +63,12 @@ class Listener final : public producer::StreamListener {
         const std::lock_guard lock(mutex_);
         if (message.flags & stream::kPresentedShown) ++shown_;
         if (times_) {
-            std::printf("shown %llu %llu\n", static_cast<unsigned long long>(message.serial),
-                        static_cast<unsigned long long>(message.time_ns));
+            std::printf("shown %llu %llu refresh %llu called %llu told %llu\n",
+                        static_cast<unsigned long long>(message.serial),
+                        static_cast<unsigned long long>(message.time_ns),
+                        static_cast<unsigned long long>(message.refresh_ns),
+                        static_cast<unsigned long long>(called_[message.serial]),
+                        static_cast<unsigned long long>(now_ns()));
             std::fflush(stdout);
         }
     }
@@ -129,6 +135,11 @@ class Listener final : public producer::StreamListener {
         const std::lock_guard lock(mutex_);
         return wish_;
     }
+    // The next present.
+    void called(std::uint64_t at) {
+        const std::lock_guard lock(mutex_);
+        called_[++presents_] = at;
+    }
     std::uint64_t shown() {
         const std::lock_guard lock(mutex_);
         return shown_;
@@ -144,6 +155,8 @@ class Listener final : public producer::StreamListener {
     std::condition_variable changed_;
     std::uint64_t busy_ = 0;
     std::uint64_t shown_ = 0;
+    std::uint64_t presents_ = 0;
+    std::map<std::uint64_t, std::uint64_t> called_;  // by serial
     bool closed_ = false;
     bool focused_ = false;
     std::pair<std::uint32_t, std::uint32_t> wish_{0, 0};
@@ -258,6 +271,7 @@ int run(const Options& options) {
         frame.slot = static_cast<std::uint32_t>(slot);
         frame.mode = static_cast<stream::PresentMode>(options.mode);
         frame.called_ns = now_ns();
+        listener.called(frame.called_ns);
         serial = (*stream)->present(frame);
         if (options.once) break;
         if (options.hz > 0) ::usleep(static_cast<useconds_t>(1e6 / options.hz));

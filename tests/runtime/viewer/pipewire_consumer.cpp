@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "tests/runtime/viewer/pipewire_consumer.hpp"
 
+#include <linux/dma-buf.h>
 #include <pipewire/pipewire.h>
 #include <spa/buffer/buffer.h>
 #include <spa/buffer/meta.h>
 #include <spa/debug/types.h>
 #include <spa/param/video/format-utils.h>
 #include <spa/param/video/type-info.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace vdmabuf::test {
@@ -24,6 +27,10 @@ struct PipewireConsumer::State {
     Png picture;
     std::int64_t time_ns = 0;
     std::uint64_t frames = 0;
+    std::uint64_t dmabuf_frames = 0;
+    std::uint64_t broken = 0;
+    Judge judge;
+    pw_buffer* kept = nullptr;
 
     void state_changed(pw_stream_state state, const char* error) {
         if (error) std::fprintf(stderr, "consumer: %s\n", error);
@@ -44,11 +51,18 @@ struct PipewireConsumer::State {
             &builder, SPA_TYPE_OBJECT_ParamMeta, SPA_PARAM_Meta, SPA_PARAM_META_type,
             SPA_POD_Id(SPA_META_Header), SPA_PARAM_META_size,
             SPA_POD_Int(static_cast<int>(sizeof(spa_meta_header)))));
-        pw_stream_update_params(stream, &header, 1);
+        const auto* buffers = static_cast<const spa_pod*>(spa_pod_builder_add_object(
+            &builder, SPA_TYPE_OBJECT_ParamBuffers, SPA_PARAM_Buffers, SPA_PARAM_BUFFERS_dataType,
+            SPA_POD_CHOICE_FLAGS_Int(spa_pod_find_prop(param, nullptr, SPA_FORMAT_VIDEO_modifier)
+                                         ? 1 << SPA_DATA_DmaBuf
+                                         : 1 << SPA_DATA_MemFd)));
+        const spa_pod* params[] = {header, buffers};
+        pw_stream_update_params(stream, params, 2);
     }
     void process() {
         pw_buffer* buffer = pw_stream_dequeue_buffer(stream);
         if (!buffer) return;
+        if (judge) return keep(buffer);
         const spa_data& data = buffer->buffer->datas[0];
         if (data.data && data.chunk->size != 0) {
             take(static_cast<const std::uint8_t*>(data.data) + data.chunk->offset,
@@ -60,6 +74,33 @@ struct PipewireConsumer::State {
             ++frames;
         }
         pw_stream_queue_buffer(stream, buffer);
+    }
+    void keep(pw_buffer* buffer) {
+        if (kept) {
+            look(*kept->buffer);
+            pw_stream_queue_buffer(stream, kept);
+        }
+        kept = buffer;
+        ++frames;
+    }
+    void look(const spa_buffer& buffer) {
+        const spa_data& data = buffer.datas[0];
+        const bool is_dmabuf = data.type == SPA_DATA_DmaBuf;
+        const std::size_t size = data.chunk->offset + data.chunk->size;
+        void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(data.fd), 0);
+        if (at == MAP_FAILED) {
+            ++broken;
+            return;
+        }
+        dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ};
+        if (is_dmabuf) ::ioctl(static_cast<int>(data.fd), DMA_BUF_IOCTL_SYNC, &sync);
+        take(static_cast<const std::uint8_t*>(at) + data.chunk->offset,
+             static_cast<std::size_t>(data.chunk->stride));
+        sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
+        if (is_dmabuf) ::ioctl(static_cast<int>(data.fd), DMA_BUF_IOCTL_SYNC, &sync);
+        ::munmap(at, size);
+        if (is_dmabuf) ++dmabuf_frames;
+        if (!judge(picture)) ++broken;
     }
     void take(const std::uint8_t* from, std::size_t pitch) {
         if (taker) return taker(from, pitch);
@@ -86,20 +127,39 @@ struct Lock {
     pw_thread_loop* loop;
 };
 
-const spa_pod* any_format(spa_pod_builder& builder) {
+// `modifier`: whether dmabufs are wanted.
+const spa_pod* any_format(spa_pod_builder& builder, bool modifier) {
     const spa_rectangle usual{320, 240};
     const spa_rectangle smallest{1, 1};
     const spa_rectangle largest{8192, 8192};
     const spa_fraction rate{0, 1};
     const spa_fraction fastest{1000, 1};
-    return static_cast<const spa_pod*>(spa_pod_builder_add_object(
-        &builder, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat, SPA_FORMAT_mediaType,
-        SPA_POD_Id(SPA_MEDIA_TYPE_video), SPA_FORMAT_mediaSubtype,
+    spa_pod_frame object;
+    spa_pod_builder_push_object(&builder, &object, SPA_TYPE_OBJECT_Format, SPA_PARAM_EnumFormat);
+    spa_pod_builder_add(
+        &builder, SPA_FORMAT_mediaType, SPA_POD_Id(SPA_MEDIA_TYPE_video), SPA_FORMAT_mediaSubtype,
         SPA_POD_Id(SPA_MEDIA_SUBTYPE_raw), SPA_FORMAT_VIDEO_format,
         SPA_POD_CHOICE_ENUM_Id(5, SPA_VIDEO_FORMAT_BGRx, SPA_VIDEO_FORMAT_BGRx,
                                SPA_VIDEO_FORMAT_BGRA, SPA_VIDEO_FORMAT_RGBx, SPA_VIDEO_FORMAT_RGBA),
-        SPA_FORMAT_VIDEO_size, SPA_POD_CHOICE_RANGE_Rectangle(&usual, &smallest, &largest),
-        SPA_FORMAT_VIDEO_framerate, SPA_POD_CHOICE_RANGE_Fraction(&rate, &rate, &fastest)));
+        0);
+    if (modifier) {
+        // As other programs do (PipeWire's "DMA-BUF Sharing"): some more, and INVALID.
+        spa_pod_frame choice;
+        spa_pod_builder_prop(&builder, SPA_FORMAT_VIDEO_modifier,
+                             SPA_POD_PROP_FLAG_MANDATORY | SPA_POD_PROP_FLAG_DONT_FIXATE);
+        spa_pod_builder_push_choice(&builder, &choice, SPA_CHOICE_Enum, 0);
+        for (const std::int64_t each :
+             {std::int64_t{0x100000000000001}, std::int64_t{0x100000000000001}, std::int64_t{0},
+              std::int64_t{0xffffffffffffff}}) {
+            spa_pod_builder_long(&builder, each);
+        }
+        spa_pod_builder_pop(&builder, &choice);
+    }
+    spa_pod_builder_add(&builder, SPA_FORMAT_VIDEO_size,
+                        SPA_POD_CHOICE_RANGE_Rectangle(&usual, &smallest, &largest),
+                        SPA_FORMAT_VIDEO_framerate,
+                        SPA_POD_CHOICE_RANGE_Fraction(&rate, &rate, &fastest), 0);
+    return static_cast<const spa_pod*>(spa_pod_builder_pop(&builder, &object));
 }
 
 }  // namespace
@@ -119,11 +179,13 @@ PipewireConsumer::~PipewireConsumer() {
     pw_deinit();
 }
 
-std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node, Taker taker) {
+std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node, Taker taker,
+                                                            Judge judge) {
     std::unique_ptr<PipewireConsumer> consumer(new PipewireConsumer);
     State& state = *consumer->state_;
     state.source = node;
     state.taker = std::move(taker);
+    state.judge = std::move(judge);
     state.loop = pw_thread_loop_new("consumer", nullptr);
     state.context = pw_context_new(pw_thread_loop_get_loop(state.loop), nullptr, 0);
     state.core = pw_context_connect(state.context, nullptr, 0);
@@ -141,21 +203,29 @@ std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& n
         events.param_changed = [](void* self, std::uint32_t id, const spa_pod* param) {
             static_cast<State*>(self)->param_changed(id, param);
         };
+        events.remove_buffer = [](void* self, pw_buffer* buffer) {
+            auto& own = *static_cast<State*>(self);
+            if (own.kept == buffer) own.kept = nullptr;
+        };
         events.process = [](void* self) { static_cast<State*>(self)->process(); };
         return events;
     }();
     pw_stream_add_listener(state.stream, &state.listener, &kEvents, &state);
-    std::uint8_t bytes[1024];
+    std::uint8_t bytes[2048];
     spa_pod_builder builder = SPA_POD_BUILDER_INIT(bytes, sizeof bytes);
-    const spa_pod* format = any_format(builder);
+    const spa_pod* formats[2];
+    std::uint32_t count = 0;
+    if (state.judge) formats[count++] = any_format(builder, true);
+    formats[count++] = any_format(builder, false);
     pw_stream_connect(state.stream, PW_DIRECTION_INPUT, PW_ID_ANY, PW_STREAM_FLAG_MAP_BUFFERS,
-                      &format, 1);
+                      formats, count);
     pw_thread_loop_start(state.loop);
     return consumer;
 }
 
 Png PipewireConsumer::picture() const {
     const Lock lock(state_->loop);
+    if (state_->kept) state_->look(*state_->kept->buffer);  // the newest
     return state_->picture;
 }
 std::int64_t PipewireConsumer::time_ns() const {
@@ -166,6 +236,14 @@ std::string PipewireConsumer::format() const {
     const Lock lock(state_->loop);
     const char* name = spa_debug_type_find_short_name(spa_type_video_format, state_->info.format);
     return name ? name : "?";
+}
+std::uint64_t PipewireConsumer::dmabuf_frames() const {
+    const Lock lock(state_->loop);
+    return state_->dmabuf_frames;
+}
+std::uint64_t PipewireConsumer::broken() const {
+    const Lock lock(state_->loop);
+    return state_->broken;
 }
 std::uint64_t PipewireConsumer::frames() const {
     const Lock lock(state_->loop);

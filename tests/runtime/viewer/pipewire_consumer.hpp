@@ -16,8 +16,14 @@ class PipewireConsumer {
     // Gets each frame as it comes, on a thread of PipeWire's.
     using Taker = std::function<void(const std::uint8_t* pixels, std::size_t pitch)>;
 
-    // Null: no PipeWire. With a taker nothing is kept of the frames but their number.
-    static std::unique_ptr<PipewireConsumer> connect(const std::string& node, Taker taker = {});
+    // Whether a picture is one frame as a whole.
+    using Judge = std::function<bool(const Png&)>;
+
+    // Null: no PipeWire. With a taker nothing is kept of the frames but their number. With a judge
+    // it asks for dmabufs that are LINEAR, else for copies, and has each frame until the next one
+    // comes: only then is its picture taken, and judged.
+    static std::unique_ptr<PipewireConsumer> connect(const std::string& node, Taker taker = {},
+                                                     Judge judge = {});
     ~PipewireConsumer();
     PipewireConsumer(const PipewireConsumer&) = delete;
     PipewireConsumer& operator=(const PipewireConsumer&) = delete;
@@ -27,6 +33,9 @@ class PipewireConsumer {
     std::int64_t time_ns() const;
     std::string format() const;
     std::uint64_t frames() const;
+    std::uint64_t dmabuf_frames() const;
+    // Pictures that were not whole when they were given back.
+    std::uint64_t broken() const;
 
   private:
     struct State;

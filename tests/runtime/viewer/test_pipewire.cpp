@@ -15,6 +15,10 @@ namespace {
 
 using testing::HasSubstr;
 
+bool is_whole(const Png& png) {
+    return wrong_pixels(png, serial_in(png)) == 0;
+}
+
 constexpr const char* kNode = "vdmabuf.org.example.pattern";
 
 class Pipewire : public testing::Test {
@@ -141,6 +145,81 @@ TEST_F(Pipewire, RecordsAsWell) {
     for (const DecodedFrame& frame : video.frames) {
         EXPECT_EQ(wrong_pixels(frame.picture, frame.serial), 0U);
     }
+}
+
+// Who asks for dmabufs, and gets copies where there are none.
+TEST_F(Pipewire, CopiesForWhoWouldTakeDmabufs) {
+    auto viewer = scene_.viewer({"--headless", "--pipewire", "--import", "copy"});
+    auto app = scene_.app({"--hz", "30", "--title", "video"});
+    ASSERT_TRUE(has_node("\"video\""));
+    auto consumer = PipewireConsumer::connect(kNode, {}, is_whole);
+    ASSERT_TRUE(consumer);
+    ASSERT_TRUE(wait_until([&] { return consumer->frames() > 20; }));
+    EXPECT_TRUE(shows(*consumer, 320));
+    EXPECT_EQ(consumer->dmabuf_frames(), 0U);
+    EXPECT_EQ(consumer->broken(), 0U);
+    end(*viewer);
+}
+
+// With real dmabufs: in a guest.
+class PipewireDmabuf : public Pipewire {
+  protected:
+    void SetUp() override {
+        if (::access("/dev/udmabuf", R_OK | W_OK) != 0) GTEST_SKIP() << "no /dev/udmabuf";
+        Pipewire::SetUp();
+    }
+};
+
+// The consumer has a frame until the next one comes. It is whole as long: the app does not get its
+// image back before.
+TEST_F(PipewireDmabuf, FramesComeAsTheyAreAndStayAsLongAsTheyAreRead) {
+    auto viewer = scene_.viewer({"--headless", "--pipewire"});
+    auto app = scene_.app({"--hz", "40", "--title", "video"});
+    ASSERT_TRUE(has_node("\"video\""));
+    auto consumer = PipewireConsumer::connect(kNode, {}, is_whole);
+    ASSERT_TRUE(consumer);
+    ASSERT_TRUE(wait_until([&] { return consumer->dmabuf_frames() > 100; }));
+    // Who is too slow, on a busy machine, meets with the broker's patience, which ends after 500
+    // ms.
+    EXPECT_LT(consumer->broken() * 10, consumer->dmabuf_frames());
+    EXPECT_TRUE(shows(*consumer, 320));
+    EXPECT_EQ(consumer->format(), "BGRx");
+    consumer.reset();
+    end(*viewer);
+    EXPECT_THAT(viewer->output(), HasSubstr("the frames' own dmabufs"));
+    EXPECT_EQ(scene_.stats()["cpu_copied_bytes_per_frame"], 0);
+}
+
+TEST_F(PipewireDmabuf, ANewSizeAndANewPeer) {
+    auto viewer = scene_.viewer({"--headless", "--pipewire"});
+    auto app = scene_.app({"--hz", "60", "--title", "video", "--images", "4"});
+    ASSERT_TRUE(has_node("\"video\""));
+    auto consumer = PipewireConsumer::connect(kNode, {}, is_whole);
+    ASSERT_TRUE(consumer);
+    EXPECT_TRUE(shows(*consumer, 320));
+    app->signal(SIGUSR1);
+    EXPECT_TRUE(shows(*consumer, 480));
+    const std::uint64_t before = consumer->dmabuf_frames();
+    EXPECT_TRUE(wait_until([&] { return consumer->dmabuf_frames() > before + 20; }));
+    // One that takes no dmabufs gets copies.
+    consumer.reset();
+    auto other = PipewireConsumer::connect(kNode);
+    ASSERT_TRUE(other);
+    EXPECT_TRUE(shows(*other, 480));
+    other.reset();
+    end(*viewer);
+}
+
+TEST_F(PipewireDmabuf, AStillPictureComesToWhoComesLater) {
+    auto viewer = scene_.viewer({"--headless", "--pipewire"});
+    auto app = scene_.app({"--once", "--title", "still"});
+    ASSERT_TRUE(has_node("\"still\""));
+    auto consumer = PipewireConsumer::connect(kNode, {}, is_whole);
+    ASSERT_TRUE(consumer);
+    EXPECT_TRUE(shows(*consumer, 320));
+    EXPECT_GT(consumer->dmabuf_frames(), 0U);
+    EXPECT_EQ(consumer->broken(), 0U);
+    end(*viewer);
 }
 
 TEST(PipewireAway, SaysSo) {

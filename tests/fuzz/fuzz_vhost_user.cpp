@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A VMM that says what it likes. The first byte says what the rest is: bytes of the stream; or a
-// script of messages in which descriptors are of the right kind now and then. What comes out is
-// handed to a device, as in life.
+// script of messages in which descriptors are of the right kind now and then; and of what device.
+// What comes out is handed to one, as in life.
 #include <sys/socket.h>
 
 #include <cstdlib>
 
+#include "runtime/device/guest_input.hpp"
 #include "runtime/device/virtio_device.hpp"
 #include "runtime/keeper/vhost_user_front.hpp"
 #include "tests/unit/device/fake_guest.hpp"
@@ -18,13 +19,13 @@ using test::FakeGuest;
 
 class Vmm {
   public:
-    explicit Vmm(EventLoop& loop)
+    Vmm(EventLoop& loop, bool input)
         : loop_(loop),
           device_(loop, "fuzz", device::Limits{}, handler_),
-          front_("VM 'fuzz'", std::make_unique<device::VdmabufConfig>(device::Limits{}),
-                 [this](const device::VmState& state) {
-                     return static_cast<bool>(device_.apply(state));
-                 }) {}
+          input_(loop, "fuzz"),
+          front_("VM 'fuzz'", config(input), [this, input](const device::VmState& state) {
+              return static_cast<bool>(input ? input_.apply(kDevice, state) : device_.apply(state));
+          }) {}
 
     void stream(std::span<const std::byte> bytes) {
         int pair[2];
@@ -63,11 +64,18 @@ class Vmm {
             if (!keeper::check_shape(message)) continue;
             const auto reply = front_.handle(std::move(message));
             if (reply && reply->size() > 12 + keeper::kMaxPayload) std::abort();
+            input_.event(input::make_event(input::Kind::key, 30, steps % 2 == 0), 256, 256);
             for (int i = 0; i < 3; ++i) loop_.run_once(0);
         }
     }
 
   private:
+    static constexpr std::uint32_t kDevice = 1;  // keyboard and pointer
+
+    static std::unique_ptr<device::ConfigAccess> config(bool input) {
+        if (input) return std::make_unique<device::InputConfig>(device::InputRole::pointer, "fuzz");
+        return std::make_unique<device::VdmabufConfig>(device::Limits{});
+    }
     UniqueFd descriptor(unsigned kind) const {
         switch (kind) {
             case 0:
@@ -85,6 +93,7 @@ class Vmm {
     FakeGuest guest_;
     test::RecordingHandler handler_;
     device::VirtioDevice device_;
+    device::GuestInput input_;
     keeper::VhostUserFront front_;
 };
 
@@ -95,8 +104,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const auto loop = EventLoop::create();
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
     {
-        Vmm vmm(**loop);
-        if (data[0] == 0) {
+        Vmm vmm(**loop, (data[0] & 2) != 0);
+        if ((data[0] & 1) == 0) {
             vmm.stream(bytes);
         } else {
             vmm.script(bytes);

@@ -149,12 +149,25 @@ void vhost_user_seeds(Folder folder) {
     }
     folder.add(script, 1);
     folder.add(plain, 0);
+    folder.add(script, 3);
+    folder.add(plain, 2);
     say(Request::get_vring_base, ring_state(0, 0));
     say(Request::rem_mem_reg, single_region(state.regions[0]));
     say(Request::set_mem_table, memory_table(state.regions), 0);
     say(Request::set_status, to_bytes(std::uint64_t{0}));
     say(Request::reset_device);
     folder.add(script, 1);
+    // As a guest's kernel asks an input device: all of the space (QEMU), or two bytes of it.
+    Bytes whole = to_bytes(keeper::ConfigPayload{0, 136, 0});
+    whole.resize(12 + 136);
+    whole[12] = std::byte{0x11};  // EV_BITS of keys
+    whole[13] = std::byte{1};
+    say(Request::set_config, whole);
+    say(Request::get_config, whole);
+    Bytes two = to_bytes(keeper::ConfigPayload{0, 2, 0});
+    append(two, {0x01, 0});  // ID_NAME
+    say(Request::set_config, two);
+    folder.add(script, 3);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # inputdev_test.sh --out DIR: a VM's input devices, served to an unmodified QEMU by vhost-user-input:
 # what a consumer sends for the window of a program without a display server is what evdev devices
-# in the guest say. The broker dies meanwhile, and the driver is loaded anew: no key stays down.
+# in the guest say, and libinput, which Wayland compositors ask. The broker dies meanwhile, and the driver is loaded anew: no key stays down.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
@@ -33,7 +33,14 @@ wait_for() { # WHAT COMMAND...
   show_tail "$OUT/boot.log"
   show_tail "$OUT/host.log"
   show_tail "$EVENTS"
+  show_tail "$SHARE/libinput.log"
   die "$what"
+}
+# By libinput, whenever it was.
+libinput_says() { grep -qxF -- "$1" "$SHARE/libinput.log"; }
+expect_libinput() {
+  local line
+  for line in "$@"; do wait_for "libinput does not say '$line'" libinput_says "$line"; done
 }
 seen() { tail -n "+$((MARK + 1))" "$EVENTS" | grep -qxF -- "$1"; }
 # expect LINE...: these lines come, in any order; what follows looks behind all that there is then.
@@ -62,6 +69,8 @@ expect "device $KEYBOARD: serial test, 263 keys, rel 6,8,11,12, abs 0,1, x up to
 sort "$SHARE/kinds.log" | diff - <(printf '%s\n' "$KEYBOARD is KEY" "$KEYBOARD is KEYBOARD" "$KEYBOARD is MOUSE" \
   "$MOUSE is MOUSE" "$SCREEN is TOUCHSCREEN" | sort) || die "udev takes the devices for something else"
 
+expect_libinput "added $KEYBOARD: keyboard pointer" "added $MOUSE: pointer" "added $SCREEN: touch"
+
 say_input 'key 30 1' 'focus 1' 'key 31 1' 'key 31 0'
 expect "$KEYBOARD: 1 31 1" "$KEYBOARD: 1 31 0"
 ! grep -q "$KEYBOARD: 1 30 " "$EVENTS" || die "a key without the focus has come"
@@ -73,6 +82,8 @@ expect "$MOUSE: 2 0 5" "$MOUSE: 2 1 -7" "$MOUSE: 1 273 1" "$MOUSE: 1 273 0"
 say_input 'touch_down 0 320 240' 'touch_down 1 160 240' 'touch_up 0' 'touch_up 1'
 expect "$SCREEN: 3 57 0" "$SCREEN: 3 53 32768" "$SCREEN: 1 330 1" "$SCREEN: 3 47 1" "$SCREEN: 3 57 1" \
   "$SCREEN: 3 57 -1" "$SCREEN: 1 330 0"
+expect_libinput 'key 31 1' 'key 31 0' 'pointer at 320 120' 'button 272 1' 'button 272 0' 'scrolled -60' \
+  'moved by 5 -7' 'button 273 1' 'button 273 0' 'finger 0 down 320 240' 'finger 1 down 160 240' 'finger 0 up' 'finger 1 up'
 
 say "the focus goes with a key, a button and a finger down"
 say_input 'key 42 1' 'motion 0 0' 'button 272 1' 'touch_down 3 1 1'

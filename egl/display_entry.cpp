@@ -27,6 +27,29 @@ bool has_word(std::string_view list, std::string_view word) {
     return false;
 }
 
+// Pixels go to the host as sRGB: what a vendor says of other colour spaces, and of what pictures
+// were graded for, would be true for its own windows only.
+bool is_of_colours(std::string_view word) {
+    constexpr std::string_view kSpaces = "EGL_EXT_gl_colorspace_";
+    return word.substr(0, kSpaces.size()) == kSpaces ||
+           word == "EGL_EXT_surface_SMPTE2086_metadata" ||
+           word == "EGL_EXT_surface_CTA861_3_metadata";
+}
+
+std::string without_colours(std::string_view list) {
+    std::string kept;
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(' '), list.size());
+        const std::string_view word = list.substr(0, end);
+        if (!word.empty() && !is_of_colours(word)) {
+            if (!kept.empty()) kept += ' ';
+            kept += word;
+        }
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return kept;
+}
+
 void add_word(std::string& list, const char* word) {
     if (has_word(list, word)) return;
     if (!list.empty() && list.back() != ' ') list += ' ';
@@ -38,7 +61,7 @@ void add_word(std::string& list, const char* word) {
 const char* Display::extensions() {
     std::call_once(extensions_made_, [this] {
         const char* theirs = real().QueryString(handle(), EGL_EXTENSIONS);
-        if (theirs) extensions_ = theirs;
+        if (theirs) extensions_ = without_colours(theirs);
         for (const char* name : kExtensions) add_word(extensions_, name);
         if (posts_sub_buffers()) {
             for (const char* name : kX11Extensions) add_word(extensions_, name);

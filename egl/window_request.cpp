@@ -39,7 +39,12 @@ EGLint read(const Value* attributes, bool sized, WindowRequest& out) {
                 break;
             case EGL_PRESENT_OPAQUE_EXT:  // windows always are
                 break;
-            case EGL_GL_COLORSPACE:
+            case EGL_GL_COLORSPACE:  // others would reach the host as what they are not
+                if (value != EGL_GL_COLORSPACE_LINEAR && value != EGL_GL_COLORSPACE_SRGB) {
+                    error = EGL_BAD_ATTRIBUTE;
+                }
+                out.below.insert(out.below.end(), {name, value});
+                break;
             case EGL_VG_COLORSPACE:
             case EGL_VG_ALPHA_FORMAT:
             case EGL_PROTECTED_CONTENT_EXT:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VK_EXT_hdr_metadata: carried to the consumers. The surfaces' colour space is sRGB all the same:
-// no consumer says that it can show another.
+// VK_EXT_hdr_metadata: carried to the consumers, which hand it to the display or map tones by it.
 #include "layer/hdr_metadata.hpp"
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 
 #include "layer/formats.hpp"
 #include "layer/vk_owned.hpp"
+#include "runtime/common/colour_space.hpp"
 #include "runtime/common/drm_format.hpp"
 
 namespace vdmabuf::layer {
@@ -15,6 +16,7 @@ namespace vdmabuf::layer {
 // What a swapchain's images have in common.
 struct ImageRequest {
     Format format;
+    stream::ColourSpace colour_space = stream::ColourSpace::srgb_nonlinear;
     VkExtent2D extent{};
     VkImageUsageFlags usage = 0;
     VkImageCreateFlags flags = 0;

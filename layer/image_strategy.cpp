@@ -89,6 +89,7 @@ producer::ImageInfo describe(const ImageRequest& request, stream::Strategy strat
     info.height = request.extent.height;
     info.fourcc = request.format.fourcc;
     info.modifier = kModifierLinear;
+    info.colour_space = request.colour_space;
     // Surfaces offer OPAQUE and INHERIT, and X11 windows as apps make them have no alpha to give.
     info.flags = stream::kImageOpaque;
     info.strategy = strategy;

@@ -87,6 +87,9 @@ VkResult create_instance(const VkInstanceCreateInfo& info, const VkAllocationCal
     }
     auto instance = std::make_unique<Instance>(next_physical, version, active);
     if (host && has_name(info, VK_KHR_DISPLAY_EXTENSION_NAME)) instance->offer_display();
+    if (has_name(info, VK_EXT_SWAPCHAIN_COLOR_SPACE_EXTENSION_NAME)) {
+        instance->set_knows_colour_spaces();
+    }
     ReservedEntry entry(g_instances);
     const VkResult result = next_create(&copy, allocator, out);
     if (result != VK_SUCCESS) return result;

@@ -46,6 +46,9 @@ class Instance {
     PFN_GetPhysicalDeviceProcAddr next_physical() const { return next_physical_; }
     std::uint32_t api_version() const { return api_version_; }
     bool active() const { return active_; }
+    // VK_EXT_swapchain_colorspace: the app knows of colour spaces other than sRGB.
+    bool knows_colour_spaces() const { return knows_colour_spaces_; }
+    void set_knows_colour_spaces() { knows_colour_spaces_ = true; }
 
     const PhysicalDevice& physical(VkPhysicalDevice device);
 
@@ -69,6 +72,7 @@ class Instance {
     const PFN_GetPhysicalDeviceProcAddr next_physical_;
     const std::uint32_t api_version_;
     const bool active_;
+    bool knows_colour_spaces_ = false;  // before it is made
     InstanceDispatch down_;
 
     std::mutex physical_mutex_;

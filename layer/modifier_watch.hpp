@@ -21,25 +21,34 @@ inline std::vector<std::uint64_t> modifiers_of(std::uint32_t fourcc,
     return found;
 }
 
-// Notices when the host stops importing the modifier of a swapchain's images, as when another
-// viewer has come.
+// Notices when the host stops importing the modifier of a swapchain's images, or showing their
+// colour space, as when another viewer has come.
 class ModifierWatch {
   public:
+    // Of `version` when it is not known what the host had then.
+    static constexpr std::uint64_t kLookAgain = UINT64_MAX;
+
     ModifierWatch() = default;
     // `version`: of the list that the modifier was chosen from.
-    ModifierWatch(std::uint32_t fourcc, std::uint64_t modifier, std::uint64_t version)
-        : fourcc_(fourcc), modifier_(modifier), version_(version) {}
+    ModifierWatch(std::uint32_t fourcc, std::uint64_t modifier, stream::ColourSpace space,
+                  std::uint64_t version)
+        : fourcc_(fourcc), modifier_(modifier), space_(space), version_(version) {}
 
-    // True once for each change of the list after which it lacks the modifier. `Host` has
-    // formats_version() and formats(), as producer::Connection; the list is asked for only when its
-    // version is another.
+    // True once for each change of what the host has after which it lacks the modifier or the
+    // colour space. `Host` has formats_version(), formats() and colour_spaces(), as
+    // producer::Connection; the list is asked for only when its version is another.
     template <typename Host>
     bool gone(const Host& host) {
-        if (modifier_ == kModifierLinear) return false;  // always imported
+        // Always imported and shown.
+        if (modifier_ == kModifierLinear && space_ == stream::ColourSpace::srgb_nonlinear) {
+            return false;
+        }
         // The version first: a change in between is noticed the next time.
         const std::uint64_t version = host.formats_version();
         if (version == version_) return false;
         version_ = version;
+        if (!(host.colour_spaces() & stream::bit_of(space_))) return true;
+        if (modifier_ == kModifierLinear) return false;
         const std::vector<std::uint64_t> shared = modifiers_of(fourcc_, host.formats());
         return std::find(shared.begin(), shared.end(), modifier_) == shared.end();
     }
@@ -47,6 +56,7 @@ class ModifierWatch {
   private:
     std::uint32_t fourcc_ = 0;
     std::uint64_t modifier_ = kModifierLinear;
+    stream::ColourSpace space_ = stream::ColourSpace::srgb_nonlinear;
     std::uint64_t version_ = 0;
 };
 

@@ -41,6 +41,13 @@ producer::Stream* Surface::stream(VkExtent2D extent) {
     return stream_.get();
 }
 
+stream::ColourSpaces Surface::offer_colours(bool enabled) noexcept {
+    if (!enabled || !connection_) return stream::kSrgbAlone;
+    const stream::ColourSpaces shown = connection_->colour_spaces();
+    colours_offered_ |= shown;
+    return shown;
+}
+
 void Surface::add(Swapchain* swapchain) {
     const std::lock_guard lock(swapchain_mutex_);
     swapchains_.push_back(swapchain);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,11 @@ class Surface : public producer::StreamListener {
     virtual void upkeep() noexcept {}
 
     const std::shared_ptr<producer::Connection>& connection() const { return connection_; }
+    // What the surface offers now, where the app has enabled colour spaces.
+    stream::ColourSpaces offer_colours(bool enabled) noexcept;
+    // All that it has offered so far: what the host has stopped to show meanwhile the app may still
+    // ask for.
+    stream::ColourSpaces colours_offered() const noexcept { return colours_offered_; }
     // The surface's stream, made at the first call. Null, with the reason in the log, when the host
     // refuses.
     producer::Stream* stream(VkExtent2D extent);
@@ -69,6 +75,7 @@ class Surface : public producer::StreamListener {
   private:
     const std::shared_ptr<producer::Connection> connection_;
     const bool native_;
+    std::atomic<stream::ColourSpaces> colours_offered_{stream::kSrgbAlone};
     std::mutex stream_mutex_;
     std::unique_ptr<producer::Stream> stream_;
     std::mutex swapchain_mutex_;

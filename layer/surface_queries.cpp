@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "layer/colour_spaces.hpp"
 #include "layer/device.hpp"
 #include "layer/guard.hpp"
 #include "layer/instance.hpp"
@@ -15,6 +16,14 @@ namespace vdmabuf::layer {
 namespace {
 
 constexpr std::uint32_t kSwapchainDecides = UINT32_MAX;  // of currentExtent
+
+// Without a surface (VK_GOOGLE_surfaceless_query): what every surface of ours has.
+std::vector<VkSurfaceFormatKHR> formats_of(Instance& instance, VkPhysicalDevice device,
+                                           Surface* surface) {
+    const stream::ColourSpaces spaces =
+        surface ? surface->offer_colours(instance.knows_colour_spaces()) : stream::kSrgbAlone;
+    return surface_formats(instance.physical(device), spaces);
+}
 
 std::shared_ptr<Surface> surface_of(VkPhysicalDevice device, VkSurfaceKHR surface) {
     return Instance::of(device)->surface(surface);
@@ -127,11 +136,12 @@ GetPhysicalDeviceSurfaceFormatsKHR(VkPhysicalDevice device, VkSurfaceKHR handle,
                                    std::uint32_t* count, VkSurfaceFormatKHR* formats) noexcept {
     return guarded([&] {
         Instance& instance = *Instance::of(device);
-        if (handle && !instance.surface(handle)) {
+        const auto surface = instance.surface(handle);
+        if (handle && !surface) {
             return instance.down().GetPhysicalDeviceSurfaceFormatsKHR(device, handle, count,
                                                                       formats);
         }
-        return return_array(instance.physical(device).formats, count, formats);
+        return return_array(formats_of(instance, device, surface.get()), count, formats);
     });
 }
 
@@ -140,11 +150,12 @@ VKAPI_ATTR VkResult VKAPI_CALL GetPhysicalDeviceSurfaceFormats2KHR(
     VkSurfaceFormat2KHR* formats) noexcept {
     return guarded([&] {
         Instance& instance = *Instance::of(device);
-        if (info->surface && !instance.surface(info->surface)) {
+        const auto surface = instance.surface(info->surface);
+        if (info->surface && !surface) {
             return instance.down().GetPhysicalDeviceSurfaceFormats2KHR(device, info, count,
                                                                        formats);
         }
-        const auto& available = instance.physical(device).formats;
+        const auto available = formats_of(instance, device, surface.get());
         const auto total = static_cast<std::uint32_t>(available.size());
         if (!formats) {
             *count = total;

@@ -33,7 +33,7 @@ VkResult Swapchain::create(Device& device, std::shared_ptr<Surface> surface,
 }
 
 VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
-    if (const char* what = refusal(info, device_.physical())) {
+    if (const char* what = refusal(info, device_.physical(), surface_->colours_offered())) {
         LOG_WARNING("swapchain refused: %s", what);
         return VK_ERROR_INITIALIZATION_FAILED;
     }
@@ -55,6 +55,11 @@ VkResult Swapchain::init(const VkSwapchainCreateInfoKHR& info) {
         if (!stream_) return VK_ERROR_INITIALIZATION_FAILED;
         // The version first: a change in between is noticed later.
         formats_version_ = surface_->connection()->formats_version();
+        // Offered a moment ago: the first acquire tells the app that it is out of date.
+        const stream::ColourSpaces shown = surface_->connection()->colour_spaces();
+        if (!(shown & stream::bit_of(request_.colour_space))) {
+            formats_version_ = ModifierWatch::kLookAgain;
+        }
         // What is compressed is resolved by taking it from the app, which keeps a shared image.
         if (!shares_image_) {
             request_.modifiers =

@@ -32,7 +32,7 @@ VkResult Swapchain::create_images(std::uint32_t count) {
         if (result != VK_SUCCESS) return result;
     }
     modifier_ = ModifierWatch(request_.format.fourcc, images_.front().shared->layout().modifier,
-                              formats_version_);
+                              request_.colour_space, formats_version_);
     return VK_SUCCESS;
 }
 

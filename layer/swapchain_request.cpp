@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "layer/colour_spaces.hpp"
 #include "layer/physical_device.hpp"
 #include "layer/present_modes.hpp"
 #include "layer/surface_queries.hpp"
@@ -38,18 +39,20 @@ bool modes_are_compatible(const VkSwapchainCreateInfoKHR& info, const PhysicalDe
 
 }  // namespace
 
-const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical) {
+const char* refusal(const VkSwapchainCreateInfoKHR& info, const PhysicalDevice& physical,
+                    stream::ColourSpaces colours) {
     const VkExtent2D extent = info.imageExtent;
     const std::uint32_t largest = std::min(physical.limits.maxImageDimension2D, stream::kMaxExtent);
     if (extent.width == 0 || extent.height == 0 || extent.width > largest ||
         extent.height > largest) {
         return "image extent";
     }
-    const bool format = std::any_of(
-        physical.formats.begin(), physical.formats.end(), [&](const VkSurfaceFormatKHR& known) {
+    const auto offered = surface_formats(physical, colours);
+    const bool format =
+        std::any_of(offered.begin(), offered.end(), [&](const VkSurfaceFormatKHR& known) {
             return known.format == info.imageFormat && known.colorSpace == info.imageColorSpace;
         });
-    if (!format) return "image format";
+    if (!format) return "image format and colour space";
     if (info.minImageCount > kMaxImages) return "number of images";
     if (info.imageArrayLayers != 1) return "array layers";
     if (info.imageUsage == 0) return "image usage";
@@ -71,6 +74,7 @@ bool wants_timings([[maybe_unused]] const VkSwapchainCreateInfoKHR& info) {
 ImageRequest request_of(const VkSwapchainCreateInfoKHR& info) {
     ImageRequest request;
     request.format = *find_format(info.imageFormat);
+    request.colour_space = *colour_space_of(info.imageColorSpace);
     request.extent = info.imageExtent;
     request.usage = info.imageUsage;
     request.sharing = info.imageSharingMode;

@@ -44,10 +44,17 @@ struct vdmabuf_consumer; /* a connection to a broker */
  * make them. Without it memory comes as runs alone.
  */
 #define VDMABUF_CONSUMER_DMABUF 0x2u
+/*
+ * The program looks at vdmabuf_image_info.colour_space and shows all VDMABUF_COLOURS_*, as they
+ * are or converted. Without it the broker gives it images of sRGB alone: apps are offered nothing
+ * else while it is attached to a stream, and others of a stream come without memory, or
+ * VDMABUF_CONSUMER_ERROR says why the stream does not come.
+ */
+#define VDMABUF_CONSUMER_COLOURS 0x4u
 
 struct vdmabuf_consumer_options {
     uint32_t size;
-    uint32_t flags;     /* VDMABUF_CONSUMER_WAIT, _DMABUF */
+    uint32_t flags;     /* VDMABUF_CONSUMER_WAIT, _DMABUF, _COLOURS */
     const char* socket; /* path; NULL: $XDG_RUNTIME_DIR/vdmabuf/consumer.sock */
     const char* name;   /* of this program, for people; NULL: of the process */
 };
@@ -148,6 +155,15 @@ struct vdmabuf_plane {
 #define VDMABUF_IMAGE_Y_FLIP 0x1u /* row 0 is the lowest */
 #define VDMABUF_IMAGE_OPAQUE 0x2u /* alpha is not to be used */
 
+/* What the numbers in an image's pixels mean. */
+enum vdmabuf_colours {
+    VDMABUF_COLOURS_SRGB = 0,       /* non-linear */
+    VDMABUF_COLOURS_SCRGB = 1,      /* sRGB's primaries, linear, beyond 0 .. 1 */
+    VDMABUF_COLOURS_HDR10 = 2,      /* BT.2020, PQ */
+    VDMABUF_COLOURS_HLG = 3,        /* BT.2020, HLG */
+    VDMABUF_COLOURS_DISPLAY_P3 = 4, /* with sRGB's transfer function */
+};
+
 struct vdmabuf_image_info {
     uint32_t size;
     uint32_t slot; /* 0 .. 63, of the stream */
@@ -158,7 +174,7 @@ struct vdmabuf_image_info {
     uint32_t fourcc;       /* DRM_FORMAT_* */
     uint32_t flags;        /* VDMABUF_IMAGE_* */
     uint64_t modifier;     /* DRM_FORMAT_MOD_* */
-    uint32_t colour_space; /* 0: sRGB, non-linear */
+    uint32_t colour_space; /* enum vdmabuf_colours */
     uint32_t nr_planes;    /* 1 .. 4 */
     struct vdmabuf_plane planes[4];
     const struct vdmabuf_memory* memory;

@@ -27,7 +27,8 @@ int vdmabuf_consumer_open(const struct vdmabuf_consumer_options* options,
         if (options && !api::take_in(options, known)) {
             return error.set(EINVAL, "vdmabuf_consumer_options.size");
         }
-        if (known.flags & ~(VDMABUF_CONSUMER_WAIT | VDMABUF_CONSUMER_DMABUF)) {
+        if (known.flags &
+            ~(VDMABUF_CONSUMER_WAIT | VDMABUF_CONSUMER_DMABUF | VDMABUF_CONSUMER_COLOURS)) {
             return error.set(EINVAL, "vdmabuf_consumer_options.flags");
         }
         auto opened = vdmabuf_consumer::open(known);

@@ -21,6 +21,7 @@ Result<std::unique_ptr<vdmabuf_consumer>> vdmabuf_consumer::open(
     client.name = options.name ? options.name : process_name();
     client.features = options.flags & VDMABUF_CONSUMER_DMABUF ? consumer::kFeatureDmabuf : 0;
     client.features |= input::kFeatureInput | cursor::kFeatureCursor;
+    if (options.flags & VDMABUF_CONSUMER_COLOURS) client.colour_spaces = stream::kAllColourSpaces;
     const bool waits = options.flags & VDMABUF_CONSUMER_WAIT;
     if (options.socket) {
         client.socket_path = options.socket;

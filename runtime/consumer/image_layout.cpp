@@ -16,6 +16,10 @@ Result<ImageLayout> check_layout(const Image& image) {
         return Error{EBADMSG, "IMAGE plane count"};
     }
     if (image.width < 1 || image.height < 1) return Error{EBADMSG, "IMAGE extent"};
+    if (!stream::can_hold(image.fourcc, image.colour_space)) {
+        return Error{EBADMSG, "IMAGE colour space"};
+    }
+    layout.colour_space = static_cast<stream::ColourSpace>(image.colour_space);
     layout.width = image.width;
     layout.height = image.height;
     layout.offset = image.planes[0].offset;

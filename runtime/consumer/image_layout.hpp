@@ -21,6 +21,7 @@ struct ImageLayout {
     bool y_flip = false;        // the first row is the lowest one
     bool opaque = true;         // alpha is not to be used
     stream::Scaling scaling{};  // to the window
+    stream::ColourSpace colour_space = stream::ColourSpace::srgb_nonlinear;  // of the numbers
     std::uint64_t modifier = kModifierLinear;
     std::uint32_t plane_count = 1;
     std::array<stream::Plane, stream::kMaxPlanes> planes{};  // [0]: offset and pitch above

@@ -20,4 +20,10 @@ void record_read_back(VkCommandBuffer commands, const ImportedImage& image, VkBu
 Result<std::vector<std::byte>> read_back(const std::shared_ptr<gpu::Device>& device,
                                          const ImportedImage& image);
 
+// The same of a picture of another colour space, brought to sRGB: eight bits a component, in
+// ColourConverter::read_back_layout().
+Result<std::vector<std::byte>> read_back_converted(const std::shared_ptr<gpu::Device>& device,
+                                                   const ImportedImage& image,
+                                                   const stream::HdrMetadata& metadata);
+
 }  // namespace vdmabuf::consumer

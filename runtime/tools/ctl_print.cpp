@@ -82,6 +82,8 @@ ordered_json stream_json(const BrokerState::Stream& stream) {
     json["width"] = s.width;
     json["height"] = s.height;
     json["mode"] = mode_name(s.mode);
+    json["colour_space"] = stream::colour_space_name(s.colour_space);
+    json["colours_shown"] = stream::colour_shown_name(s.colour_shown);
     json["consumers"] = s.consumers;
     json["frames_presented"] = s.frames_presented;
     json["frames_released"] = s.frames_released;
@@ -107,8 +109,9 @@ std::string stream_text(const BrokerState::Stream& stream) {
     const std::string vm = get_text(s.vm);
     std::string text = fmt::format("{}: {}{}{} (process {})", s.stream, vm, vm.empty() ? "" : "/",
                                    get_text(s.app), s.pid);
-    text += fmt::format("  \"{}\"  {}x{}, {}\n", get_text(s.title), s.width, s.height,
-                        mode_name(s.mode));
+    text += fmt::format("  \"{}\"  {}x{}, {}, {}{}{}\n", get_text(s.title), s.width, s.height,
+                        mode_name(s.mode), stream::colour_space_name(s.colour_space),
+                        s.colour_shown ? " " : "", stream::colour_shown_name(s.colour_shown));
     text += fmt::format("   frames: {} presented, {} shown, {} skipped; {} consumer{}\n",
                         s.frames_presented, s.frames_shown, s.frames_skipped, s.consumers,
                         s.consumers == 1 ? "" : "s");

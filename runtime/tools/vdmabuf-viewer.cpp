@@ -16,6 +16,7 @@ namespace {
 using vdmabuf::consumer::ImportPath;
 using vdmabuf::viewer::Direct;
 using vdmabuf::viewer::Exit;
+using vdmabuf::viewer::Hdr;
 using vdmabuf::viewer::Scale;
 using vdmabuf::viewer::Settings;
 
@@ -133,6 +134,12 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
     app.add_option("--pictures", settings.pictures,
                    "Directory for the pictures that the screenshot key takes [.]")
         ->type_name("DIR");
+    app.add_option("--hdr", settings.hdr,
+                   "Colours beyond sRGB: auto (native where the display takes them, else "
+                   "tone-mapped), tone-map, or off: apps get sRGB alone [auto]")
+        ->transform(vdmabuf::tools::one_of<Hdr>(
+            {{"auto", Hdr::automatic}, {"tone-map", Hdr::tone_map}, {"off", Hdr::off}}))
+        ->type_name("MODE");
     app.add_flag("--no-input{false}", settings.input,
                  "Only look: no keys, no pointer and no touch go to the apps");
     app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name")

@@ -18,16 +18,26 @@ VkExtent2D extent_of(const consumer::ImageLayout& layout) {
     return {layout.width, layout.height};
 }
 
+// The frame's colours are brought to those of the target.
+bool converts(const consumer::ImageLayout& layout, const Look& look) {
+    return layout.colour_space != look.space;
+}
+
 // The bytes of the frame are those of the target.
-bool copies(const consumer::ImageLayout& layout, VkExtent2D extent, VkFormat format) {
-    return same(extent_of(layout), extent) && layout.format->vulkan == format && !layout.y_flip;
+bool copies(const consumer::ImageLayout& layout, VkExtent2D extent, const Look& look) {
+    return same(extent_of(layout), extent) && look_of(layout) == look && !layout.y_flip;
 }
 
 }  // namespace
 
-Status Painter::prepare(const consumer::ImportedImage& frame, VkExtent2D target, VkFormat format) {
+Status Painter::prepare(const consumer::ImportedImage& frame, VkExtent2D target, const Look& look) {
     const consumer::ImageLayout& layout = frame.layout();
-    if (frame.image() != VK_NULL_HANDLE || copies(layout, target, format)) return {};
+    if (converts(layout, look)) {
+        return converter_.prepare(layout, is_deep(look.format)
+                                              ? consumer::ColourConverter::Depth::more
+                                              : consumer::ColourConverter::Depth::eight);
+    }
+    if (frame.image() != VK_NULL_HANDLE || copies(layout, target, look)) return {};
     if (between_ && between_->format == layout.format->vulkan &&
         same(between_->extent, extent_of(layout))) {
         return {};
@@ -39,25 +49,28 @@ Status Painter::prepare(const consumer::ImportedImage& frame, VkExtent2D target,
     return {};
 }
 
-void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                   VkExtent2D extent, Scale scale) const {
-    const consumer::ImageLayout& layout = frame.layout();
-    VkImage from = frame.image();
-    bool can_filter = frame.can_filter_linear();
-    VkImageLayout from_layout = VK_IMAGE_LAYOUT_GENERAL;
-    if (from == VK_NULL_HANDLE) {
-        from = between_->image.image.get();
-        can_filter = device_->optimal_features(layout.format->vulkan) &
-                     VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
-        from_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
-        gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_UNDEFINED,
-                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
-        const VkBufferImageCopy region = frame.buffer_region();
-        vkCmdCopyBufferToImage(commands, frame.buffer(), from, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
-                               1, &region);
-        gpu::image_barrier(commands, from, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, from_layout,
-                           kTransfer, kWrite, kTransfer, kRead);
+// A blit reads images alone.
+Painter::Source Painter::image_of(VkCommandBuffer commands,
+                                  const consumer::ImportedImage& frame) const {
+    if (frame.image() != VK_NULL_HANDLE) {
+        return {frame.image(), VK_IMAGE_LAYOUT_GENERAL, frame.can_filter_linear()};
     }
+    Source source;
+    source.image = between_->image.image.get();
+    source.can_filter = device_->optimal_features(frame.layout().format->vulkan) &
+                        VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
+    gpu::image_barrier(commands, source.image, VK_IMAGE_LAYOUT_UNDEFINED,
+                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
+    const VkBufferImageCopy region = frame.buffer_region();
+    vkCmdCopyBufferToImage(commands, frame.buffer(), source.image,
+                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    gpu::image_barrier(commands, source.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, source.layout,
+                       kTransfer, kWrite, kTransfer, kRead);
+    return source;
+}
+
+void Painter::blit(VkCommandBuffer commands, const consumer::ImageLayout& layout,
+                   const Source& from, VkImage target, VkExtent2D extent, Scale scale) {
     const auto [source, box] =
         place(layout.width, layout.height, extent.width, extent.height, layout.scaling, scale);
     if (box != Box{0, 0, extent.width, extent.height}) {
@@ -83,18 +96,31 @@ void Painter::blit(VkCommandBuffer commands, const consumer::ImportedImage& fram
     const bool scales = box.width != source.width || box.height != source.height;
     const bool whole = scale == Scale::integer && box.width % source.width == 0 &&
                        box.height % source.height == 0;  // pixels stay sharp
-    const VkFilter filter = scales && can_filter && !whole ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
-    vkCmdBlitImage(commands, from, from_layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
-                   &region, filter);
+    const VkFilter filter =
+        scales && from.can_filter && !whole ? VK_FILTER_LINEAR : VK_FILTER_NEAREST;
+    vkCmdBlitImage(commands, from.image, from.layout, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
+                   1, &region, filter);
 }
 
 void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& frame, VkImage target,
-                     VkExtent2D extent, VkFormat format, Scale scale, Then then) const {
-    frame.acquire(commands);
+                     VkExtent2D extent, const Look& look, const stream::HdrMetadata& metadata,
+                     Scale scale, Then then) const {
+    const consumer::ImageLayout& layout = frame.layout();
+    const bool converted = converts(layout, look);
+    if (converted) {
+        converter_.record(commands, frame, metadata);
+    } else {
+        frame.acquire(commands);
+    }
     gpu::image_barrier(commands, target, VK_IMAGE_LAYOUT_UNDEFINED,
                        VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
-    if (!copies(frame.layout(), extent, format)) {
-        blit(commands, frame, target, extent, scale);
+    if (converted) {
+        Source source;
+        source.image = converter_.picture();
+        source.can_filter = converter_.can_filter_linear();
+        blit(commands, layout, source, target, extent, scale);
+    } else if (!copies(layout, extent, look)) {
+        blit(commands, layout, image_of(commands, frame), target, extent, scale);
     } else if (frame.image() != VK_NULL_HANDLE) {
         VkImageCopy region{};
         region.srcSubresource = gpu::kColourLayer;
@@ -107,7 +133,7 @@ void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& fr
         vkCmdCopyBufferToImage(commands, frame.buffer(), target,
                                VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
     }
-    frame.give_back(commands);
+    if (!converted) frame.give_back(commands);
     if (then == Then::draw_on) {
         gpu::image_barrier(
             commands, target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,

@@ -31,6 +31,7 @@ struct StreamFacts {
     std::string path;    // import path
     std::string reason;  // of the path
     std::string strategy;
+    std::string colours;  // colour space, and how it is shown
     std::uint64_t frames_received = 0;
     std::uint64_t frames_skipped = 0;  // the app presented a newer one before they could be sent
     std::uint64_t frames_failed = 0;   // could not be shown

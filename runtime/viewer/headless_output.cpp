@@ -10,13 +10,19 @@ namespace {
 
 class HeadlessOutput final : public Output {
   public:
-    HeadlessOutput(EventLoop& loop, std::uint64_t refresh_ns, OutputEvents events)
-        : loop_(loop), refresh_ns_(refresh_ns), events_(std::move(events)) {}
+    HeadlessOutput(EventLoop& loop, std::uint64_t refresh_ns,
+                   std::shared_ptr<StreamColours> colours, OutputEvents events)
+        : loop_(loop),
+          refresh_ns_(refresh_ns),
+          colours_(std::move(colours)),
+          events_(std::move(events)) {}
     ~HeadlessOutput() override {
         if (timer_ != 0) loop_.cancel(timer_);
     }
 
     void show(std::shared_ptr<consumer::ImportedImage> image, std::uint64_t serial) override {
+        // Of pictures and recordings, as there is nothing else.
+        colours_->set_shown(shown_without_display(image->layout()));
         Shown shown;
         shown.serial = serial;
         shown.refresh_ns = refresh_ns_;
@@ -41,6 +47,7 @@ class HeadlessOutput final : public Output {
   private:
     EventLoop& loop_;
     const std::uint64_t refresh_ns_;
+    const std::shared_ptr<StreamColours> colours_;
     OutputEvents events_;
     std::uint64_t next_ns_ = 0;
     EventLoop::TimerId timer_ = 0;
@@ -48,9 +55,9 @@ class HeadlessOutput final : public Output {
 
 }  // namespace
 
-Result<std::unique_ptr<Output>> HeadlessOutputs::make(const OutputInfo&, OutputEvents events) {
+Result<std::unique_ptr<Output>> HeadlessOutputs::make(const OutputInfo& info, OutputEvents events) {
     return std::unique_ptr<Output>(
-        std::make_unique<HeadlessOutput>(loop_, refresh_ns_, std::move(events)));
+        std::make_unique<HeadlessOutput>(loop_, refresh_ns_, info.colours, std::move(events)));
 }
 
 }  // namespace vdmabuf::viewer

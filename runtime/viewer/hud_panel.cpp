@@ -175,6 +175,8 @@ void build_hud_panel(const HudFigures& figures, const StreamFacts& facts,
         text(kText, "%s %ux%u %016" PRIx64, name.c_str(), picture.width, picture.height,
              picture.modifier);
     }
+    label("colours", scale);
+    value(kText, facts.colours, scale);
     label("CPU copies", scale);
     if (figures.copied_bytes > 0) {
         text(kBad, "%.1f KiB a frame", figures.copied_bytes / 1024);

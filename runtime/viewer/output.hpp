@@ -12,6 +12,7 @@
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/imported_image.hpp"
 #include "runtime/viewer/frame_history.hpp"
+#include "runtime/viewer/stream_colours.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -70,6 +71,7 @@ struct OutputInfo {
     std::uint32_t height = 0;
     bool takes_input = false;
     std::shared_ptr<FrameHistory> history{};  // for outputs that tell of it; may be null
+    std::shared_ptr<StreamColours> colours = std::make_shared<StreamColours>();
 };
 
 class OutputFactory {

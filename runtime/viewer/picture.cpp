@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "runtime/consumer/colour/colour_converter.hpp"
 #include "runtime/consumer/read_back.hpp"
 
 namespace vdmabuf::viewer {
@@ -36,7 +37,13 @@ Picture make_picture(const consumer::ImageLayout& layout, const std::vector<std:
 }
 
 Result<Picture> take_picture(const std::shared_ptr<gpu::Device>& device,
-                             const consumer::ImportedImage& image) {
+                             const consumer::ImportedImage& image,
+                             const stream::HdrMetadata& metadata) {
+    if (consumer::ColourConverter::wanted(image.layout())) {
+        auto bytes = consumer::read_back_converted(device, image, metadata);
+        if (!bytes) return bytes.error();
+        return make_picture(consumer::ColourConverter::read_back_layout(image.layout()), *bytes);
+    }
     auto bytes = consumer::read_back(device, image);
     if (!bytes) return bytes.error();
     return make_picture(image.layout(), *bytes);

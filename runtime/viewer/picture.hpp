@@ -24,9 +24,11 @@ struct Picture {
 // `bytes`: the rows of an image without gaps, as consumer::read_back() gives them.
 Picture make_picture(const consumer::ImageLayout& layout, const std::vector<std::byte>& bytes);
 
-// What the GPU sees in the image now. Waits for the GPU.
+// What the GPU sees in the image now, in sRGB: other colours are converted, by `metadata`. Waits
+// for the GPU.
 Result<Picture> take_picture(const std::shared_ptr<gpu::Device>& device,
-                             const consumer::ImportedImage& image);
+                             const consumer::ImportedImage& image,
+                             const stream::HdrMetadata& metadata);
 
 // Replaces `path` by the whole picture, or leaves it as it was.
 Status write_png(const Picture& picture, const std::string& path);

@@ -22,9 +22,11 @@ constexpr std::uint64_t kReleasedNs = 300 * kNsPerMs;
 }  // namespace
 
 Presenter::Presenter(std::shared_ptr<gpu::Device> device, std::shared_ptr<FrameHistory> history,
-                     ShownHandler shown)
+                     std::shared_ptr<StreamColours> colours, bool native, ShownHandler shown)
     : device_(std::move(device)),
       history_(std::move(history)),
+      colours_(std::move(colours)),
+      native_(native),
       shown_(std::move(shown)),
       painter_(device_),
       thread_([this] { run(); }) {}
@@ -204,6 +206,7 @@ bool Presenter::pass_on(consumer::ImportedImage& image, VkExtent2D extent, Scale
         }
     }
     if (!can) return false;
+    colours_->set_shown(stream::ColourShown::native);  // others are not taken
     direct_->show(image, window, scale, is_new);
     swapchain_.reset();  // what it has shown is below the frame now
     direct_->cover(window);
@@ -271,21 +274,30 @@ Result<Presenter::Drawn> Presenter::draw(const consumer::ImportedImage& image, V
     }
     if (anew) swapchain_->invalidate();
     swapchain_->set_drawn_on(hud);
-    auto target = swapchain_->acquire(extent, image.layout().format->vulkan);
+    // The HUD's colours are sRGB's: while it is on, so are the picture's.
+    const Look pictures = look_of(image.layout());
+    auto target = swapchain_->acquire(extent, pictures, native_ && !hud);
     if (!target) return target.error();
     if (target->image == VK_NULL_HANDLE) return target->busy ? Drawn::later : Drawn::no;
     const auto failed = [this](const Error& error) {
         swapchain_->invalidate();
         return error;
     };
-    auto prepared = painter_.prepare(image, target->extent, target->format);
+    auto prepared = painter_.prepare(image, target->extent, target->look);
     if (!prepared) return failed(prepared.error());
     auto writers = consumer::semaphore_of_writers(*device_, image.dmabuf());
     if (!writers) return failed(writers.error());
     auto commands = commands_->begin();
     if (!commands) return failed(commands.error());
-    const bool with_hud = hud && prepare_hud(target->format);
-    painter_.record(*commands, image, target->image, target->extent, target->format, scale,
+    const bool with_hud = hud && prepare_hud(target->look.format);
+    stream::HdrMetadata metadata;
+    if (pictures.space != stream::ColourSpace::srgb_nonlinear) {
+        metadata = colours_->metadata();
+        if (target->look.space == pictures.space) swapchain_->set_metadata(metadata);
+    }
+    colours_->set_shown(target->look.space == pictures.space ? stream::ColourShown::native
+                                                             : stream::ColourShown::converted);
+    painter_.record(*commands, image, target->image, target->extent, target->look, metadata, scale,
                     with_hud ? Painter::Then::draw_on : Painter::Then::present);
     if (with_hud) {
         auto recorded = hud_->record(*commands, {target->image, target->extent}, history_->newest(),

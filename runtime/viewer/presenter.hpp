@@ -17,6 +17,7 @@
 #include "runtime/viewer/hud.hpp"
 #include "runtime/viewer/output.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
+#include "runtime/viewer/stream_colours.hpp"
 #include "runtime/viewer/swapchain.hpp"
 #include "runtime/viewer/wayland/direct_window.hpp"
 
@@ -28,9 +29,10 @@ class Presenter {
   public:
     using ShownHandler = std::function<void(const Shown&)>;  // on the presenter's thread
 
-    // `history`: what a HUD tells of; null: it never gets one.
+    // `history`: what a HUD tells of; null: it never gets one. `native`: colours other than sRGB go
+    // to displays that take them as they are.
     Presenter(std::shared_ptr<gpu::Device> device, std::shared_ptr<FrameHistory> history,
-              ShownHandler shown);
+              std::shared_ptr<StreamColours> colours, bool native, ShownHandler shown);
     // Ends the thread; waits for the GPU's last submission.
     ~Presenter();
     Presenter(const Presenter&) = delete;
@@ -73,6 +75,8 @@ class Presenter {
 
     std::shared_ptr<gpu::Device> device_;
     const std::shared_ptr<FrameHistory> history_;
+    const std::shared_ptr<StreamColours> colours_;
+    const bool native_;
     ShownHandler shown_;
 
     std::mutex mutex_;

@@ -41,6 +41,9 @@ nlohmann::ordered_json to_json(const StreamRecord& record) {
     json["import_path"] = consumer::to_string(record.path);
     json["import_reason"] = record.import_reason;
     json["strategy"] = strategy_name(record.strategy);
+    json["colour_space"] = stream::colour_space_name(record.colour_space);
+    json["colours_shown"] =
+        stream::colour_shown_name(static_cast<std::uint32_t>(record.colour_shown));
     // A whole number where it is one: nearly always 0, or the size of a frame.
     const std::uint64_t frames = record.frames_received;
     if (frames == 0 || copied % frames == 0) {

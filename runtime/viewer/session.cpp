@@ -21,6 +21,11 @@ constexpr std::uint64_t kLastFiguresNs = 300 * kNsPerMs;
 // A broker that announces more is not believed; nobody wants that many windows.
 constexpr std::size_t kMaxViews = 256;
 
+std::string colours_text(std::uint32_t space, stream::ColourShown shown) {
+    return std::string(stream::colour_space_name(space)) + ", " +
+           stream::colour_shown_name(static_cast<std::uint32_t>(shown));
+}
+
 std::string title_of(const std::string& title, const std::string& app) {
     return title.empty() ? app : title;
 }
@@ -51,6 +56,8 @@ void Session::start(const std::string& socket_path) {
     options.name = "vdmabuf-viewer";
     options.features = importer_.takes_dmabufs() ? consumer::kFeatureDmabuf : 0;
     options.features |= input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
+    options.colour_spaces =
+        settings_.hdr == Hdr::off ? stream::kSrgbAlone : stream::kAllColourSpaces;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
@@ -162,6 +169,8 @@ void Session::stream_added(const consumer::StreamAdded& message) {
     view->announced = message;
     view->copied_bytes = view->frames_received = view->frames_shown = 0;
     view->statistics_due = false;
+    view->colours_told = stream::ColourShown::unknown;
+    view->info.colours->set_metadata({});
     view->record->reattached();
     client_->attach(message.stream);
     view->input->say_again();
@@ -221,6 +230,10 @@ void Session::stream_extent(std::uint64_t stream, std::uint32_t width, std::uint
     if (view->output) view->output->set_extent(width, height);
 }
 
+void Session::stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) {
+    if (View* view = find(stream)) view->info.colours->set_metadata(metadata);
+}
+
 void Session::cursor(std::uint64_t stream, bool hidden) {
     View* view = find(stream);
     if (view && view->output) view->output->set_cursor(hidden);
@@ -265,6 +278,7 @@ void Session::image(const consumer::Image& message, consumer::BufferFiles files)
     record.path = outcome.path;
     record.import_reason = outcome.reason;
     record.strategy = message.strategy;
+    record.colour_space = message.colour_space;
     client_->imported(message.stream, message.image, outcome.path, outcome.reason);
     held.image = std::move(outcome.image);
     if (view->waiting && view->waiting->image == message.image) {
@@ -401,6 +415,7 @@ OutputEvents Session::events_of(View& view) {
 void Session::on_shown(View& view, const Shown& shown) {
     if (!view.given || view.given->serial != shown.serial) return;  // of a broker that has gone
     client_->presented(view.stream, shown.serial, shown.time_ns, shown.refresh_ns, shown.ok);
+    tell_colours(view);
     keep_sample(view, shown);
     const std::optional<FrameName> before = view.shown;
     view.shown = view.given;
@@ -477,6 +492,14 @@ void Session::tell_passed_on(const View& view, Held& held, bool passed_on) {
                       passed_on ? "passed on to the Wayland compositor; drawn: " + how : how);
 }
 
+void Session::tell_colours(View& view) {
+    const stream::ColourShown shown = view.info.colours->shown();
+    if (shown == view.colours_told) return;
+    view.colours_told = shown;
+    view.record->colour_shown = shown;
+    client_->colour_shown(view.stream, shown);
+}
+
 void Session::keep_sample(View& view, const Shown& shown) {
     if (!shown.ok) ++view.frames_failed;
     // Watched since it was given to the output only: no times of it are known.
@@ -492,7 +515,8 @@ void Session::keep_sample(View& view, const Shown& shown) {
          std::string(consumer::to_string(record.path)) +
              (record.frames_passed_on != 0 ? ", passed on without the HUD" : ""),
          record.import_reason, record.strategy == 0 ? "" : strategy_name(record.strategy),
-         record.frames_received, record.frames_skipped, view.frames_failed});
+         colours_text(record.colour_space, record.colour_shown), record.frames_received,
+         record.frames_skipped, view.frames_failed});
     view.sample = {};
 }
 
@@ -521,7 +545,7 @@ void Session::close_wanted(View& view) {
 
 void Session::keep_picture(View& view) {
     if (settings_.screenshot.empty() || !view.newest || finishing_) return;
-    auto picture = take_picture(device_, *view.newest);
+    auto picture = take_picture(device_, *view.newest, view.info.colours->metadata());
     if (!picture) {
         LOG_WARNING("no screenshot: %s", picture.error().text.c_str());
         return;
@@ -533,7 +557,7 @@ void Session::keep_picture(View& view) {
 // A user has pressed the key. No file is written over.
 void Session::save_picture(const View& view) {
     if (!view.newest) return;
-    auto picture = take_picture(device_, *view.newest);
+    auto picture = take_picture(device_, *view.newest, view.info.colours->metadata());
     if (!picture) {
         LOG_WARNING("no picture: %s", picture.error().text.c_str());
         return;

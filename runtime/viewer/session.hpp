@@ -82,6 +82,7 @@ class Session final : public consumer::ClientListener {
         bool statistics_due = false;      // changed since the broker was told
         EventLoop::TimerId farewell = 0;  // while the broker is away
         bool close_asked = false;
+        stream::ColourShown colours_told = stream::ColourShown::unknown;  // to this broker
         std::unique_ptr<InputSender> input;
         consumer::StreamAdded announced{};  // as the broker did, with what has changed since
     };
@@ -95,6 +96,7 @@ class Session final : public consumer::ClientListener {
     void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
     void stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) override;
+    void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const consumer::Frame& message) override;
@@ -111,6 +113,7 @@ class Session final : public consumer::ClientListener {
     void on_shown(View& view, const Shown& shown);
     void tell_passed_on(const View& view, Held& held, bool passed_on);
     void keep_sample(View& view, const Shown& shown);
+    void tell_colours(View& view);
     void show(View& view, const consumer::Frame& message);
     void give_up(const consumer::Frame& message);
     void ask_again(Held& held, std::uint64_t stream, std::uint64_t image, const std::string& why);

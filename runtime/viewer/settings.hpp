@@ -16,6 +16,13 @@ namespace vdmabuf::viewer {
 enum class Direct { automatic, off, on };
 
 // What the command line says.
+// Colours of windows that are not sRGB.
+enum class Hdr {
+    automatic,  // as they are where the display takes them, else converted
+    tone_map,   // always converted
+    off         // apps are told that there is sRGB alone
+};
+
 struct Settings {
     std::string socket_path;  // of the broker; empty: consumer::default_socket_path()
     bool spawn_broker = true;
@@ -52,6 +59,7 @@ struct Settings {
     double hidden_hz = 10;       // pace of apps whose windows nobody sees; 0: as if seen
     bool input = true;           // keys and pointer go to the apps
     std::string pictures = ".";  // directory for those that the key takes
+    Hdr hdr = Hdr::automatic;
 
     std::string gpu;
     std::optional<consumer::ImportPath> import;

@@ -57,7 +57,9 @@ struct StreamRecord {
     std::uint64_t consumer_copied_bytes = 0;
     consumer::ImportPath path = consumer::ImportPath::none;
     std::string import_reason;
-    std::uint32_t strategy = 0;  // stream::Strategy
+    std::uint32_t strategy = 0;      // stream::Strategy
+    std::uint32_t colour_space = 0;  // stream::ColourSpace
+    stream::ColourShown colour_shown = stream::ColourShown::unknown;
 
     std::optional<Picture> picture;
     std::uint64_t picture_serial = 0;

@@ -21,22 +21,6 @@ Result<gpu::Semaphore> make_semaphore(VkDevice device) {
     return gpu::Semaphore(device, semaphore);
 }
 
-// A format that takes the stream's bytes as they are: they are encoded for the display already, so
-// that an _SRGB format would encode them twice.
-VkSurfaceFormatKHR choose_format(const std::vector<VkSurfaceFormatKHR>& formats,
-                                 VkFormat preferred) {
-    const VkFormat wishes[] = {preferred, VK_FORMAT_B8G8R8A8_UNORM, VK_FORMAT_R8G8B8A8_UNORM,
-                               VK_FORMAT_A2B10G10R10_UNORM_PACK32};
-    for (const VkFormat wish : wishes) {
-        for (const VkSurfaceFormatKHR& format : formats) {
-            if (format.format == wish && format.colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) {
-                return format;
-            }
-        }
-    }
-    return formats.front();
-}
-
 VkCompositeAlphaFlagBitsKHR choose_alpha(VkCompositeAlphaFlagsKHR supported) {
     for (const auto alpha : {VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR, VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR,
                              VK_COMPOSITE_ALPHA_PRE_MULTIPLIED_BIT_KHR}) {
@@ -63,7 +47,7 @@ void Swapchain::reset() {
 }
 
 // False: the window has no area now.
-Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
+Result<bool> Swapchain::create(VkExtent2D wanted) {
     VkSurfaceCapabilitiesKHR can{};
     VkResult asked = vkGetPhysicalDeviceSurfaceCapabilitiesKHR(device_->physical(), surface_, &can);
     if (asked != VK_SUCCESS) return gpu::vulkan_error("the window's surface", asked);
@@ -81,8 +65,9 @@ Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
     vkGetPhysicalDeviceSurfaceFormatsKHR(device_->physical(), surface_, &count, nullptr);
     std::vector<VkSurfaceFormatKHR> formats(count);
     vkGetPhysicalDeviceSurfaceFormatsKHR(device_->physical(), surface_, &count, formats.data());
-    if (formats.empty()) return Error{ENOTSUP, "this display offers no format"};
-    const VkSurfaceFormatKHR format = choose_format(formats, preferred);
+    const auto chosen = choose_surface_format(formats, pictures_, native_);
+    if (!chosen) return Error{ENOTSUP, "this display offers no format of sRGB"};
+    const VkSurfaceFormatKHR format = *chosen;
 
     VkSwapchainCreateInfoKHR info{};
     info.sType = VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR;
@@ -108,7 +93,8 @@ Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
     if (created != VK_SUCCESS) return gpu::vulkan_error("vkCreateSwapchainKHR", created);
     swapchain_ = gpu::Swapchain(device_->get(), made);
     extent_ = extent;
-    format_ = format.format;
+    look_ = {format.format, colour_space_of(format.colorSpace)};
+    metadata_ = {};
 
     vkGetSwapchainImagesKHR(device_->get(), made, &count, nullptr);
     images_.resize(count);
@@ -127,11 +113,14 @@ Result<bool> Swapchain::create(VkExtent2D wanted, VkFormat preferred) {
     return true;
 }
 
-Result<Swapchain::Target> Swapchain::acquire(VkExtent2D wanted, VkFormat preferred) {
+Result<Swapchain::Target> Swapchain::acquire(VkExtent2D wanted, const Look& pictures, bool native) {
+    stale_ = stale_ || pictures != pictures_ || native != native_;
+    pictures_ = pictures;
+    native_ = native;
     // A window that is being resized may be out of date again at once, but not for ever.
     for (int attempt = 0; attempt < 4; ++attempt) {
         if (stale_ || !swapchain_) {
-            auto created = create(wanted, preferred);
+            auto created = create(wanted);
             if (!created) return created.error();
             if (!*created) return Target{};
         }
@@ -165,7 +154,7 @@ VkResult Swapchain::acquire_now(Target& target) {
     if (got == VK_SUCCESS || got == VK_SUBOPTIMAL_KHR) {
         target.image = images_[target.index];
         target.extent = extent_;
-        target.format = format_;
+        target.look = look_;
         target.acquired = acquired_.get();
         target.drawn = drawn_[target.index].get();
     }
@@ -181,6 +170,12 @@ void Swapchain::acquire_ahead() {
     } else if (got != VK_TIMEOUT && got != VK_NOT_READY) {
         stale_ = true;  // the next acquire() says what is wrong, if it still is
     }
+}
+
+void Swapchain::set_metadata(const stream::HdrMetadata& metadata) {
+    if (metadata == metadata_) return;
+    metadata_ = metadata;
+    device_->set_hdr_metadata(swapchain_.get(), vulkan_metadata(metadata));
 }
 
 Status Swapchain::present(const Target& target) {

@@ -11,6 +11,7 @@
 #include "runtime/common/result.hpp"
 #include "runtime/consumer/gpu/device.hpp"
 #include "runtime/consumer/gpu/handles.hpp"
+#include "runtime/viewer/surface_format.hpp"
 
 namespace vdmabuf::viewer {
 
@@ -28,18 +29,20 @@ class Swapchain {
         VkImage image = VK_NULL_HANDLE;  // null: the window has no area, or is busy
         bool busy = false;               // no image was free in time
         VkExtent2D extent{};
-        VkFormat format = VK_FORMAT_UNDEFINED;
+        Look look;
         std::uint32_t index = 0;
         VkSemaphore acquired = VK_NULL_HANDLE;  // wait for it before writing
         VkSemaphore drawn = VK_NULL_HANDLE;     // signal it after
     };
     // The next image to draw to; makes the swapchain anew where the window has changed. `wanted`:
-    // the window's size where the surface leaves that to us. `preferred`: of the formats, if there
-    // is a choice. Waits for a free image, 100 ms at most.
-    Result<Target> acquire(VkExtent2D wanted, VkFormat preferred);
+    // the window's size where the surface leaves that to us. `pictures`, `native`: as
+    // choose_surface_format(). Waits for a free image, 100 ms at most.
+    Result<Target> acquire(VkExtent2D wanted, const Look& pictures, bool native);
     // Once a picture has been presented and nothing is to do: gets the image for the next one, so
     // that it does not wait for the display (lavapipe on X11: 0.2 ms, at 4K 1.3 ms, sometimes 5).
     void acquire_ahead();
+    // Of the pictures from now on; a call to the driver when it is another than before.
+    void set_metadata(const stream::HdrMetadata& metadata);
     Status present(const Target& target);
     // Whether the last picture is on the display now; false at once where the driver does not tell,
     // or after `timeout_ns`, as windows that nobody sees may show nothing for long.
@@ -53,7 +56,7 @@ class Swapchain {
     }
 
   private:
-    Result<bool> create(VkExtent2D wanted, VkFormat preferred);
+    Result<bool> create(VkExtent2D wanted);
     VkResult acquire_now(Target& target);
     void reset();
 
@@ -61,7 +64,10 @@ class Swapchain {
     VkSurfaceKHR surface_;
     gpu::Swapchain swapchain_;
     VkExtent2D extent_{};
-    VkFormat format_ = VK_FORMAT_UNDEFINED;
+    Look look_;      // of the images
+    Look pictures_;  // that they were made for
+    bool native_ = true;
+    stream::HdrMetadata metadata_{};  // as the driver was told
     std::vector<VkImage> images_;
     gpu::Semaphore acquired_;
     std::vector<gpu::Semaphore> drawn_;  // one an image: a present may still wait for its own

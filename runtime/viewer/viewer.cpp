@@ -128,7 +128,11 @@ Exit run_windows(const Settings& settings, EventLoop& loop, Signals& signals,
             return complain(embedded.error());
         }
     }
-    auto instance = gpu::Instance::create((*windows)->instance_extensions());
+    auto extensions = (*windows)->instance_extensions();
+    if (gpu::has_instance_extension(VK_EXT_SWAPCHAIN_COLOR_SPACE_EXTENSION_NAME)) {
+        extensions.push_back(VK_EXT_SWAPCHAIN_COLOR_SPACE_EXTENSION_NAME);
+    }
+    auto instance = gpu::Instance::create(extensions);
     if (!instance) return complain(instance.error());
     auto surface = (*windows)->use_instance(*instance);
     if (!surface) return complain(surface.error());

@@ -41,18 +41,19 @@ class LoopEvents {
 class SharedWindow final : public WindowListener {
   public:
     SharedWindow(EventLoop& loop, OutputEvents events, std::shared_ptr<gpu::Device> device,
-                 std::shared_ptr<FrameHistory> history, std::optional<std::uint64_t> refresh_ns,
-                 const Settings& settings, bool takes_input)
+                 const OutputInfo& info, std::optional<std::uint64_t> refresh_ns,
+                 const Settings& settings)
         : events_(loop, std::move(events)),
           wanted_refresh_ns_(refresh_ns),
-          takes_input_(takes_input),
+          takes_input_(info.takes_input),
           hidden_period_ns_(settings.hidden_hz > 0
                                 ? static_cast<std::uint64_t>(kNsPerSecond / settings.hidden_hz)
                                 : 0),
           scale_(settings.scale),
           hud_(settings.hud) {
         presenter_ = std::make_unique<Presenter>(
-            std::move(device), std::move(history), [this](const Shown& shown) {
+            std::move(device), info.history, info.colours, settings.hdr == Hdr::automatic,
+            [this](const Shown& shown) {
                 events_.post([shown](OutputEvents& to) { to.shown(shown); });
             });
         presenter_->set_scale(scale_);
@@ -219,8 +220,8 @@ class WindowOutput final : public Output {
 }  // namespace
 
 Result<std::unique_ptr<Output>> WindowOutputs::make(const OutputInfo& info, OutputEvents events) {
-    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, info.history,
-                                                 refresh_ns_, settings_, info.takes_input);
+    auto shared = std::make_shared<SharedWindow>(loop_, std::move(events), device_, info,
+                                                 refresh_ns_, settings_);
     return std::unique_ptr<Output>(
         std::make_unique<WindowOutput>(windows_, info, settings_, std::move(shared)));
 }

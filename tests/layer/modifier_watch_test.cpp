@@ -10,12 +10,16 @@ constexpr std::uint32_t kFormat = fourcc_of("AR24");
 constexpr std::uint32_t kOther = fourcc_of("AB24");
 constexpr std::uint64_t kTiled = 0x0100000000000002ull;  // I915_FORMAT_MOD_Y_TILED
 
+using stream::ColourSpace;
+
 struct Host {
     std::uint64_t formats_version() const { return version; }
     std::vector<stream::FormatModifier> formats() const {
         ++asked;
         return list;
     }
+    stream::ColourSpaces colour_spaces() const { return spaces; }
+    stream::ColourSpaces spaces = stream::kSrgbAlone;
     std::uint64_t version = 1;
     std::vector<stream::FormatModifier> list;
     mutable int asked = 0;
@@ -24,7 +28,7 @@ struct Host {
 TEST(ModifierWatch, SaidOnceForEachChange) {
     Host host;
     host.list = {{kFormat, 0, kModifierLinear}, {kFormat, 0, kTiled}};
-    ModifierWatch watch(kFormat, kTiled, host.version);
+    ModifierWatch watch(kFormat, kTiled, ColourSpace::srgb_nonlinear, host.version);
     EXPECT_FALSE(watch.gone(host));
     EXPECT_EQ(host.asked, 0) << "nothing has changed: a present asks for nothing";
     // A change that leaves it in.
@@ -47,10 +51,29 @@ TEST(ModifierWatch, SaidOnceForEachChange) {
 
 TEST(ModifierWatch, LinearStays) {
     Host host;
-    ModifierWatch watch(kFormat, kModifierLinear, host.version);
+    ModifierWatch watch(kFormat, kModifierLinear, ColourSpace::srgb_nonlinear, host.version);
     host.version = 2;
     EXPECT_FALSE(watch.gone(host));
     EXPECT_EQ(host.asked, 0);
+}
+
+TEST(ModifierWatch, ColourSpaces) {
+    Host host;
+    host.spaces = stream::bit_of(ColourSpace::hdr10_st2084) | stream::kSrgbAlone;
+    ModifierWatch watch(kFormat, kModifierLinear, ColourSpace::hdr10_st2084, host.version);
+    EXPECT_FALSE(watch.gone(host));
+    host.version = 2;
+    EXPECT_FALSE(watch.gone(host));
+    host.version = 3;
+    host.spaces = stream::kSrgbAlone;
+    EXPECT_TRUE(watch.gone(host));
+    EXPECT_FALSE(watch.gone(host)) << "the app knows";
+    EXPECT_EQ(host.asked, 0) << "linear: the list does not matter";
+    // Not shown from the start.
+    ModifierWatch late(kFormat, kModifierLinear, ColourSpace::hdr10_st2084,
+                       ModifierWatch::kLookAgain);
+    EXPECT_TRUE(late.gone(host));
+    EXPECT_FALSE(late.gone(host));
 }
 
 TEST(ModifierWatch, ModifiersOfOneFormatInTheHostsOrder) {

@@ -113,4 +113,13 @@ void image_barrier(VkCommandBuffer commands, VkImage image, VkImageLayout from, 
     vkCmdPipelineBarrier(commands, before, after, 0, 0, nullptr, 0, nullptr, 1, &barrier);
 }
 
+void memory_barrier(VkCommandBuffer commands, VkPipelineStageFlags before, VkAccessFlags written,
+                    VkPipelineStageFlags after, VkAccessFlags read) {
+    VkMemoryBarrier barrier{};
+    barrier.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
+    barrier.srcAccessMask = written;
+    barrier.dstAccessMask = read;
+    vkCmdPipelineBarrier(commands, before, after, 0, 1, &barrier, 0, nullptr, 0, nullptr);
+}
+
 }  // namespace vdmabuf::gpu

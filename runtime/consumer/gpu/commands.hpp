@@ -49,6 +49,9 @@ void image_barrier(VkCommandBuffer commands, VkImage image, VkImageLayout from, 
                    VkPipelineStageFlags before, VkAccessFlags written, VkPipelineStageFlags after,
                    VkAccessFlags read);
 
+void memory_barrier(VkCommandBuffer commands, VkPipelineStageFlags before, VkAccessFlags written,
+                    VkPipelineStageFlags after, VkAccessFlags read);
+
 constexpr VkImageSubresourceLayers kColourLayer = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
 constexpr VkImageSubresourceRange kColourRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
 

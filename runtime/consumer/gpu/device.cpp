@@ -118,6 +118,8 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
     if (surface != VK_NULL_HANDLE && !enable(VK_KHR_SWAPCHAIN_EXTENSION_NAME)) {
         return Error{ENODEV, device->name_ + " has no " + VK_KHR_SWAPCHAIN_EXTENSION_NAME};
     }
+    const bool takes_metadata =
+        surface != VK_NULL_HANDLE && enable(VK_EXT_HDR_METADATA_EXTENSION_NAME);
     if (abilities.host_pointer) {
         VkPhysicalDeviceExternalMemoryHostPropertiesEXT host{};
         host.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT;
@@ -179,6 +181,10 @@ Result<std::shared_ptr<Device>> Device::create(std::shared_ptr<Instance> instanc
         device->wait_for_present_ = reinterpret_cast<PFN_vkWaitForPresentKHR>(
             vkGetDeviceProcAddr(device->device_, "vkWaitForPresentKHR"));
     }
+    if (takes_metadata) {
+        device->set_hdr_metadata_ = reinterpret_cast<PFN_vkSetHdrMetadataEXT>(
+            vkGetDeviceProcAddr(device->device_, "vkSetHdrMetadataEXT"));
+    }
     LOG_INFO("GPU: %s%s", device->name_.c_str(),
              device->tells_when_shown() ? ", tells when pictures are shown" : "");
     return device;
@@ -216,6 +222,10 @@ VkResult Device::wait_for_present(VkSwapchainKHR swapchain, std::uint64_t id,
                                   std::uint64_t timeout_ns) const {
     if (!wait_for_present_) return VK_ERROR_EXTENSION_NOT_PRESENT;
     return wait_for_present_(device_, swapchain, id, timeout_ns);
+}
+
+void Device::set_hdr_metadata(VkSwapchainKHR swapchain, const VkHdrMetadataEXT& metadata) const {
+    if (set_hdr_metadata_) set_hdr_metadata_(device_, 1, &swapchain, &metadata);
 }
 
 void Device::wait_idle() {

@@ -67,6 +67,8 @@ class Device {
     // Until the present of this id (VkPresentIdKHR), or a later one, is on the display.
     VkResult wait_for_present(VkSwapchainKHR swapchain, std::uint64_t id,
                               std::uint64_t timeout_ns) const;
+    // What the pictures of a swapchain were graded for; nothing where the driver does not ask.
+    void set_hdr_metadata(VkSwapchainKHR swapchain, const VkHdrMetadataEXT& metadata) const;
     void wait_idle();
     // vkGetMemoryHostPointerPropertiesEXT: types that can be imported from `address`; 0: none.
     std::uint32_t host_pointer_types(const void* address) const;
@@ -91,6 +93,7 @@ class Device {
     PFN_vkGetMemoryFdPropertiesKHR memory_fd_properties_ = nullptr;
     PFN_vkImportSemaphoreFdKHR import_semaphore_fd_ = nullptr;
     PFN_vkWaitForPresentKHR wait_for_present_ = nullptr;
+    PFN_vkSetHdrMetadataEXT set_hdr_metadata_ = nullptr;
 };
 
 }  // namespace vdmabuf::gpu

@@ -46,6 +46,16 @@ bool validation_wanted() {
     return value && *value && std::strcmp(value, "0") != 0;
 }
 
+bool has_instance_extension(const char* name) {
+    std::uint32_t count = 0;
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, nullptr);
+    std::vector<VkExtensionProperties> extensions(count);
+    vkEnumerateInstanceExtensionProperties(nullptr, &count, extensions.data());
+    return std::any_of(extensions.begin(), extensions.end(), [&](const auto& extension) {
+        return std::strcmp(extension.extensionName, name) == 0;
+    });
+}
+
 void leave_layer_out() {
     ::setenv("DISABLE_VDMABUF", "1", 1);
     ::unsetenv("ENABLE_VDMABUF");

@@ -19,6 +19,9 @@ bool validation_wanted();
 // Changes the environment, so: before the first thread and the first call into Vulkan.
 void leave_layer_out();
 
+// Whether the loader and a driver know it.
+bool has_instance_extension(const char* name);
+
 // A VkInstance of Vulkan 1.1 or newer, with the validation messages of whoever uses it.
 class Instance {
   public:

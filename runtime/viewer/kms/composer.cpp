@@ -8,6 +8,7 @@ namespace vdmabuf::viewer {
 namespace {
 
 constexpr VkFormat kFormat = VK_FORMAT_B8G8R8A8_UNORM;  // XRGB8888 of the screen
+constexpr Look kLook{kFormat, stream::ColourSpace::srgb_nonlinear};
 
 }  // namespace
 
@@ -42,9 +43,10 @@ Hud* Composer::hud() {
 }
 
 Result<const std::byte*> Composer::compose(const consumer::ImportedImage& image, Scale scale,
+                                           const stream::HdrMetadata& metadata,
                                            const FrameHistory* history) {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    if (auto prepared = painter_.prepare(image, extent_, kFormat); !prepared) {
+    if (auto prepared = painter_.prepare(image, extent_, kLook); !prepared) {
         return prepared.error();
     }
     auto writers = consumer::semaphore_of_writers(*device_, image.dmabuf());
@@ -53,7 +55,8 @@ Result<const std::byte*> Composer::compose(const consumer::ImportedImage& image,
     if (!begun) return begun.error();
     const VkCommandBuffer commands = *begun;
     const VkImage target = target_->image.get();
-    painter_.record(commands, image, target, extent_, kFormat, scale, Painter::Then::draw_on);
+    painter_.record(commands, image, target, extent_, kLook, metadata, scale,
+                    Painter::Then::draw_on);
     Hud* const panel = history ? hud() : nullptr;
     if (panel) {
         auto recorded =

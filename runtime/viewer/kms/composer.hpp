@@ -20,8 +20,10 @@ class Composer {
         : device_(std::move(device)), extent_{width, height}, painter_(device_) {}
 
     // Rows of 4 bytes a pixel without gaps between them, blue first: good until the next call.
-    // `history`: what a HUD tells of; null: there is none.
+    // In sRGB: other colours are converted, by `metadata`. `history`: what a HUD tells of; null:
+    // there is none.
     Result<const std::byte*> compose(const consumer::ImportedImage& image, Scale scale,
+                                     const stream::HdrMetadata& metadata,
                                      const FrameHistory* history);
 
   private:

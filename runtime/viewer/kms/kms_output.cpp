@@ -12,6 +12,7 @@
 
 #include "runtime/common/clock.hpp"
 #include "runtime/common/log.hpp"
+#include "runtime/consumer/colour/colour_converter.hpp"
 #include "runtime/viewer/kms/arrow.hpp"
 #include "runtime/viewer/kms/composer.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
@@ -155,6 +156,7 @@ class KmsOutput final : public Output {
             if (flips_frame_) later(now_ns() + std::max(screen_.refresh_ns(), hidden_period_ns()));
             return;
         }
+        info_.colours->set_shown(shown_without_display(drawn_->layout()));
         const Screen::Framebuffer* framebuffer = desk_.hud_ ? nullptr : direct(drawn_);
         if (!framebuffer) framebuffer = compose(*drawn_);
         shown_.drawn_ns = now_ns();
@@ -207,8 +209,9 @@ class KmsOutput final : public Output {
     const Screen::Framebuffer* direct(const std::shared_ptr<consumer::ImportedImage>& image) {
         std::erase_if(direct_, [](const Direct& each) { return each.of.expired(); });
         const consumer::ImageLayout& layout = image->layout();
-        if (image->dmabuf() < 0 || layout.y_flip || layout.plane_count != 1 ||
-            layout.width != screen_.width() || layout.height != screen_.height() || refused_) {
+        if (image->dmabuf() < 0 || consumer::ColourConverter::wanted(layout) || layout.y_flip ||
+            layout.plane_count != 1 || layout.width != screen_.width() ||
+            layout.height != screen_.height() || refused_) {
             return nullptr;
         }
         for (const Direct& each : direct_) {
@@ -233,8 +236,8 @@ class KmsOutput final : public Output {
             if (!made) return failed(made.error());
             to = std::move(*made);
         }
-        auto pixels =
-            composer_.compose(image, desk_.scale_, desk_.hud_ ? info_.history.get() : nullptr);
+        auto pixels = composer_.compose(image, desk_.scale_, info_.colours->metadata(),
+                                        desk_.hud_ ? info_.history.get() : nullptr);
         if (!pixels) return failed(pixels.error());
         const std::size_t row = std::size_t{screen_.width()} * 4;
         for (std::uint32_t y = 0; y < screen_.height(); ++y) {

@@ -14,6 +14,7 @@
 #include "runtime/viewer/pipewire/shared_images.hpp"
 #include "runtime/viewer/pipewire/shared_memory.hpp"
 #include "runtime/viewer/pipewire/video_params.hpp"
+#include "runtime/viewer/taps/frame_copier.hpp"
 
 namespace vdmabuf::viewer {
 namespace {
@@ -136,10 +137,12 @@ class PipewireNodes::Node final : public FrameSink {
     bool take_image(const std::shared_ptr<consumer::ImportedImage>& image, std::uint64_t time_ns,
                     std::shared_ptr<void> hold) override {
         const Connection::Lock lock(connection_);
-        const consumer::ImageLayout& layout = image->layout();
+        // Colours that are not sRGB are copied, and so converted.
+        const consumer::ImageLayout layout = FrameCopier::layout_of_copy(image->layout());
         const VideoKind kind = video_kind(layout);
-        const bool shares =
-            image->dmabuf() >= 0 && !layout.y_flip && !kind.convert && layout.plane_count == 1;
+        const bool shares = image->dmabuf() >= 0 &&
+                            !consumer::ColourConverter::wanted(image->layout()) && !layout.y_flip &&
+                            !kind.convert && layout.plane_count == 1;
         const std::optional<Sharing> sharing =
             shares ? std::optional(Sharing{layout.modifier, layout.offset, layout.pitch})
                    : std::nullopt;

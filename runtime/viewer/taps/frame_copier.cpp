@@ -58,11 +58,20 @@ class FrameCopier::Pool : public std::enable_shared_from_this<Pool> {
     std::size_t count_ = 0;
 };
 
-FrameCopier::FrameCopier(std::shared_ptr<gpu::Device> device, CopiedHandler copied)
+FrameCopier::FrameCopier(std::shared_ptr<gpu::Device> device,
+                         std::shared_ptr<const StreamColours> colours, CopiedHandler copied)
     : device_(std::move(device)),
+      colours_(std::move(colours)),
       copied_(std::move(copied)),
       pool_(std::make_shared<Pool>()),
+      converter_(device_),
       thread_([this] { run(); }) {}
+
+consumer::ImageLayout FrameCopier::layout_of_copy(const consumer::ImageLayout& frame) {
+    return consumer::ColourConverter::wanted(frame)
+               ? consumer::ColourConverter::read_back_layout(frame)
+               : frame;
+}
 
 FrameCopier::~FrameCopier() {
     {
@@ -102,17 +111,28 @@ Result<std::shared_ptr<const FrameCopy>> FrameCopier::do_copy(const Job& job) {
         if (!commands) return commands.error();
         commands_.emplace(std::move(*commands));
     }
-    const consumer::ImageLayout& layout = job.image->layout();
+    const consumer::ImageLayout layout = layout_of_copy(job.image->layout());
     auto copy = pool_->take(device_, layout.row_bytes() * layout.height);
     if (!copy) return copy.error();
     if (!*copy) return std::shared_ptr<const FrameCopy>();
     (*copy)->layout = layout;
     (*copy)->time_ns = job.time_ns;
+    const bool converts = consumer::ColourConverter::wanted(job.image->layout());
+    if (converts) {
+        auto ready =
+            converter_.prepare(job.image->layout(), consumer::ColourConverter::Depth::eight);
+        if (!ready) return ready.error();
+    }
     auto writers = consumer::semaphore_of_writers(*device_, job.image->dmabuf());
     if (!writers) return writers.error();
     auto commands = commands_->begin();
     if (!commands) return commands.error();
-    consumer::record_read_back(*commands, *job.image, (*copy)->buffer.buffer.get());
+    const VkBuffer to = (*copy)->buffer.buffer.get();
+    if (converts) {
+        converter_.record_read_back(*commands, *job.image, colours_->metadata(), to);
+    } else {
+        consumer::record_read_back(*commands, *job.image, to);
+    }
     if (auto sent = commands_->submit({writers->get()}); !sent) return sent.error();
     if (auto waited = commands_->wait(); !waited) return waited.error();
     return std::shared_ptr<const FrameCopy>(std::move(*copy));

@@ -8,9 +8,11 @@
 #include <optional>
 #include <thread>
 
+#include "runtime/consumer/colour/colour_converter.hpp"
 #include "runtime/consumer/gpu/commands.hpp"
 #include "runtime/consumer/gpu/device.hpp"
 #include "runtime/consumer/imported_image.hpp"
+#include "runtime/viewer/stream_colours.hpp"
 #include "runtime/viewer/taps/frame_sink.hpp"
 
 namespace vdmabuf::viewer {
@@ -22,7 +24,11 @@ class FrameCopier {
     // On the copier's thread; null: it failed, or all copies are in use.
     using CopiedHandler = std::function<void(std::shared_ptr<const FrameCopy>)>;
 
-    FrameCopier(std::shared_ptr<gpu::Device> device, CopiedHandler copied);
+    // `colours`: of the stream. What is not sRGB is brought to it.
+    FrameCopier(std::shared_ptr<gpu::Device> device, std::shared_ptr<const StreamColours> colours,
+                CopiedHandler copied);
+    // How copies of such frames lie in memory.
+    static consumer::ImageLayout layout_of_copy(const consumer::ImageLayout& frame);
     // Waits for the GPU's last copy.
     ~FrameCopier();
     FrameCopier(const FrameCopier&) = delete;
@@ -41,8 +47,10 @@ class FrameCopier {
     Result<std::shared_ptr<const FrameCopy>> do_copy(const Job& job);
 
     std::shared_ptr<gpu::Device> device_;
+    const std::shared_ptr<const StreamColours> colours_;
     CopiedHandler copied_;
     std::shared_ptr<Pool> pool_;
+    consumer::ColourConverter converter_;    // of the thread alone
     std::optional<gpu::Commands> commands_;  // of the thread alone
     bool broken_ = false;                    // likewise: the last one failed, and that was said
 

@@ -10,14 +10,16 @@ namespace {
 
 class TappedOutput final : public Output {
   public:
-    TappedOutput(EventLoop& loop, std::shared_ptr<gpu::Device> device, OutputEvents events,
+    TappedOutput(EventLoop& loop, std::shared_ptr<gpu::Device> device,
+                 std::shared_ptr<const StreamColours> colours, OutputEvents events,
                  std::vector<std::unique_ptr<FrameSink>> sinks)
         : events_(std::move(events)),
           sinks_(std::move(sinks)),
           alive_(std::make_shared<TappedOutput*>(this)),
           copier_(std::make_unique<FrameCopier>(
-              std::move(device), [this, &loop, weak = std::weak_ptr(alive_)](
-                                     const std::shared_ptr<const FrameCopy>& frame) {
+              std::move(device), std::move(colours),
+              [this, &loop,
+               weak = std::weak_ptr(alive_)](const std::shared_ptr<const FrameCopy>& frame) {
                   loop.post([weak] {
                       if (const auto self = weak.lock()) (*self)->copied();
                   });
@@ -91,7 +93,8 @@ class TappedOutput final : public Output {
         if (!wanted) return 0;
         copying_ = true;
         copier_->copy(newest_, time_ns);
-        return newest_->layout().row_bytes() * newest_->layout().height;
+        const consumer::ImageLayout copied = FrameCopier::layout_of_copy(newest_->layout());
+        return copied.row_bytes() * copied.height;
     }
     void copy_again() {
         // While a frame is on its way to the display, that one will do.
@@ -137,8 +140,8 @@ Result<std::unique_ptr<Output>> TappedOutputs::make(const OutputInfo& info, Outp
         if (!sink) return sink.error();
         sinks.push_back(std::move(*sink));
     }
-    auto tapped =
-        std::make_unique<TappedOutput>(loop_, device_, std::move(events), std::move(sinks));
+    auto tapped = std::make_unique<TappedOutput>(loop_, device_, info.colours, std::move(events),
+                                                 std::move(sinks));
     auto output = outputs_.make(info, tapped->inner_events());
     if (!output) return output.error();
     tapped->set_output(std::move(*output));

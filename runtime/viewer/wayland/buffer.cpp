@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "linux-dmabuf-unstable-v1-client-protocol.h"
+#include "runtime/consumer/colour/colour_converter.hpp"
 
 namespace vdmabuf::viewer::wayland {
 namespace {
@@ -72,6 +73,9 @@ Result<std::shared_ptr<Buffer>> Buffer::ask(std::shared_ptr<Display> display,
                                             const consumer::ImportedImage& image) {
     const consumer::ImageLayout& layout = image.layout();
     if (image.dmabuf() < 0) return Error{ENOTSUP, "the frames come in no dmabuf"};
+    // A compositor takes the numbers of a plain surface for sRGB's.
+    if (consumer::ColourConverter::wanted(layout))
+        return Error{ENOTSUP, "their colours are not sRGB"};
     const std::uint32_t format = opaque_format(*layout.format);
     if (format == 0 || !display->takes(format, layout.modifier)) {
         return Error{ENOTSUP, "the compositor does not take " +

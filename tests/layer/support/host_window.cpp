@@ -25,10 +25,12 @@ Result<Mapping> map_buffer(const consumer::BufferFiles& files) {
 
 }  // namespace
 
-HostWindow::HostWindow(const std::string& socket) : loop_(*EventLoop::create()) {
+HostWindow::HostWindow(const std::string& socket, stream::ColourSpaces colours)
+    : loop_(*EventLoop::create()) {
     consumer::Client::Options options;
     options.socket_path = socket;
     options.name = "layer-test";
+    options.colour_spaces = colours;
     // What is exported by a driver comes in no other way.
     options.features = input::kFeatureInput | cursor::kFeatureCursor | consumer::kFeatureDmabuf |
                        stream::kFeatureExtent;

@@ -34,7 +34,8 @@ struct SeenFrame {
 // A consumer that attaches to every stream, looks at every frame and gives it back at once.
 class HostWindow final : public consumer::ClientListener {
   public:
-    explicit HostWindow(const std::string& socket);
+    // `colours`: what it says that it shows; 0: nothing.
+    explicit HostWindow(const std::string& socket, stream::ColourSpaces colours = 0);
     ~HostWindow() override;
     HostWindow(const HostWindow&) = delete;
     HostWindow& operator=(const HostWindow&) = delete;

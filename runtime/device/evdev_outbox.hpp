@@ -11,7 +11,8 @@
 namespace vdmabuf::device {
 
 // Events on their way into a guest, one by one as it has buffers for them: QEMU's vhost-user-input
-// has queues of four, fewer than a packet may have events. What waits is bounded. A packet that
+// has queues of four, fewer than a packet may have events. What waits is bounded, and ways of the
+// pointer, of a finger and of the wheel that wait are put together. A packet that
 // finds no room is lost as a whole; but what is pressed by then is remembered, and once the guest
 // has taken everything, what it believes is put right. So no release is ever lost.
 class EvdevOutbox {
@@ -37,6 +38,8 @@ class EvdevOutbox {
 
   private:
     void push(const EvdevEvent& event);
+    // Makes one of the packet and the last one that waits, where they are the same way, going on.
+    bool merge(std::span<const EvdevEvent> packet);
 
     const InputRole role_;
     EvdevState wanted_;
@@ -44,6 +47,7 @@ class EvdevOutbox {
     std::array<EvdevEvent, 2 * kMaxWaiting> events_{};  // a difference is longer than a packet
     std::size_t first_ = 0;
     std::size_t count_ = 0;
+    std::size_t last_ = 0;                // events of the last packet, without its SYN_REPORT
     std::vector<EvdevEvent> difference_;  // kept for its memory
 };
 

@@ -21,6 +21,13 @@ class EvdevOutboxTest : public testing::Test {
         const std::array packet{make_evdev(EV_KEY, code, down)};
         outbox_->add(packet);
     }
+    // Packets that are not put together.
+    void fill() {
+        for (std::uint16_t i = 0; i < 500; ++i) {
+            const std::array packet{make_evdev(EV_REL, i % 2 == 0 ? REL_WHEEL : REL_HWHEEL, 1)};
+            outbox_->add(packet);
+        }
+    }
     void wheel() {
         const std::array packet{make_evdev(EV_REL, REL_WHEEL, 1)};
         outbox_->add(packet);
@@ -67,7 +74,7 @@ TEST_F(EvdevOutboxTest, ReleasesAreNeverLost) {
     key(KEY_A, true);
     EXPECT_EQ(take().size(), 2U);
     // Until there is no room.
-    for (int i = 0; i < 500; ++i) wheel();
+    fill();
     key(KEY_A, false);
     key(KEY_B, true);
     const auto told = take();
@@ -76,6 +83,54 @@ TEST_F(EvdevOutboxTest, ReleasesAreNeverLost) {
     EXPECT_EQ(std::vector<Told>(told.end() - 3, told.end()),
               (std::vector<Told>{told_key(KEY_A, false), told_key(KEY_B, true), kSync}));
     EXPECT_TRUE(take().empty());
+}
+
+TEST_F(EvdevOutboxTest, WaysThatWaitArePutTogether) {
+    const auto at = [this](std::int32_t x) {
+        const std::array packet{make_evdev(EV_ABS, ABS_X, x), make_evdev(EV_ABS, ABS_Y, 2 * x)};
+        outbox_->add(packet);
+    };
+    for (std::int32_t x = 1; x <= 1000; ++x) at(x);
+    wheel();
+    wheel();
+    key(KEY_A, true);
+    wheel();
+    EXPECT_EQ(take(2).size(), 2U);
+    at(7);  // does not go into the packet that the guest has a part of, nor before the key
+    EXPECT_EQ(take(), (std::vector<Told>{kSync,
+                                         {EV_REL, REL_WHEEL, 2},
+                                         kSync,
+                                         told_key(KEY_A, true),
+                                         kSync,
+                                         {EV_REL, REL_WHEEL, 1},
+                                         kSync,
+                                         {EV_ABS, ABS_X, 7},
+                                         {EV_ABS, ABS_Y, 14},
+                                         kSync}));
+    at(1);
+    EXPECT_EQ(take(1).size(), 1U);
+    at(2);
+    EXPECT_EQ(take(),
+              (std::vector<Told>{
+                  {EV_ABS, ABS_Y, 2}, kSync, {EV_ABS, ABS_X, 2}, {EV_ABS, ABS_Y, 4}, kSync}));
+}
+
+TEST_F(EvdevOutboxTest, FingersAreNotPutTogether) {
+    outbox_ = &screen_;
+    const auto move = [this](std::int32_t slot, std::int32_t x) {
+        const std::array packet{make_evdev(EV_ABS, ABS_MT_SLOT, slot),
+                                make_evdev(EV_ABS, ABS_MT_POSITION_X, x)};
+        outbox_->add(packet);
+    };
+    move(1, 5);
+    move(1, 6);
+    move(2, 7);
+    EXPECT_EQ(take(), (std::vector<Told>{{EV_ABS, ABS_MT_SLOT, 1},
+                                         {EV_ABS, ABS_MT_POSITION_X, 6},
+                                         kSync,
+                                         {EV_ABS, ABS_MT_SLOT, 2},
+                                         {EV_ABS, ABS_MT_POSITION_X, 7},
+                                         kSync}));
 }
 
 TEST_F(EvdevOutboxTest, ReleasesAllThatIsDown) {
@@ -130,7 +185,7 @@ TEST_F(EvdevOutboxTest, AFingerThatBecameAnotherGoesUpFirst) {
     };
     touch(1, 10);
     take();
-    for (int i = 0; i < 500; ++i) wheel();
+    fill();
     touch(2, 20);
     const auto told = take();
     const std::vector<Told> wanted{{EV_ABS, ABS_MT_SLOT, 3},

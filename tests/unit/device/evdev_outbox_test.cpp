@@ -159,7 +159,7 @@ TEST_F(EvdevOutboxTest, WhatAnotherProcessToldIsTakenBackWhole) {
         EXPECT_EQ(each[2], 0);
         released.insert(each[1]);
     }
-    EXPECT_EQ(released.size(), 255U + 8);
+    ASSERT_EQ(released.size(), 255U + 8);
     EXPECT_TRUE(released.contains(KEY_A) && released.contains(BTN_TASK));
     EXPECT_EQ(told.back(), kSync);
     EXPECT_TRUE(take().empty());
@@ -169,7 +169,7 @@ TEST_F(EvdevOutboxTest, FingersOfAnotherProcessAreLifted) {
     outbox_ = &screen_;
     outbox_->restart(true);
     const auto told = take();
-    EXPECT_EQ(told.size(), 2U * 16 + 1 + 1);
+    ASSERT_EQ(told.size(), 2U * 16 + 1 + 1);
     EXPECT_EQ(told[0], (Told{EV_ABS, ABS_MT_SLOT, 0}));
     EXPECT_EQ(told[1], (Told{EV_ABS, ABS_MT_TRACKING_ID, -1}));
     EXPECT_TRUE(take().empty());

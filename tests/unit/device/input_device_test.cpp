@@ -197,6 +197,15 @@ TEST_F(InputDeviceTest, BuffersMustBeWritable) {
     expect_broken();
 }
 
+TEST_F(InputDeviceTest, BuffersMustBeWritableAsAWhole) {
+    start();
+    guest_.set_descriptor(0, 0, {FakeGuest::kScratch, 8, 1, 1});
+    guest_.set_descriptor(0, 1, {FakeGuest::kScratch + 8, 8, 2, 0});
+    guest_.make_available(0, 0);
+    key(KEY_A, true);
+    expect_broken();
+}
+
 TEST_F(InputDeviceTest, BuffersMustBeLargeEnough) {
     start();
     driver_.post(1, 7);

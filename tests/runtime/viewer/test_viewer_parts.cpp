@@ -5,6 +5,7 @@
 #include "runtime/viewer/fit.hpp"
 #include "runtime/viewer/frame_history.hpp"
 #include "runtime/viewer/hud_figures.hpp"
+#include "runtime/viewer/kms/viewer_keys.hpp"
 #include "runtime/viewer/refresh_pacer.hpp"
 #include "runtime/viewer/size_wishes.hpp"
 #include "runtime/viewer/stream_record.hpp"
@@ -71,6 +72,50 @@ std::vector<FrameSample> steady_samples(std::size_t count) {
         samples.push_back(sample);
     }
     return samples;
+}
+
+TEST(ViewerKeys, AreItsOwnFromThePressToTheRelease) {
+    using Action = ViewerKeys::Action;
+    ViewerKeys keys;
+    const auto press = [&](std::uint16_t code) { return keys.take(code, true).action; };
+    const auto up = [&](std::uint16_t code) { return keys.take(code, false).own; };
+    EXPECT_EQ(press(KEY_H), Action::none);
+    EXPECT_FALSE(up(KEY_H));
+    EXPECT_EQ(press(KEY_LEFTCTRL), Action::none);
+    EXPECT_EQ(press(KEY_H), Action::none) << "the right one is the viewer's";
+    EXPECT_FALSE(up(KEY_H));
+    EXPECT_FALSE(up(KEY_LEFTCTRL));
+    EXPECT_FALSE(keys.take(KEY_RIGHTCTRL, true).own) << "an app's key as well";
+    EXPECT_EQ(press(KEY_H), Action::hud);
+    EXPECT_EQ(press(KEY_S), Action::scale);
+    EXPECT_EQ(press(KEY_P), Action::picture);
+    EXPECT_EQ(press(KEY_G), Action::grab);
+    EXPECT_EQ(press(KEY_N), Action::next_stream);
+    EXPECT_EQ(press(KEY_Q), Action::quit);
+    EXPECT_EQ(press(KEY_X), Action::none);
+    EXPECT_FALSE(up(KEY_RIGHTCTRL));
+    EXPECT_TRUE(up(KEY_H)) << "also when Ctrl is up before";
+    EXPECT_FALSE(up(KEY_X));
+    // What is not heard of any more.
+    press(KEY_RIGHTCTRL);
+    keys.forget();
+    EXPECT_EQ(press(KEY_Q), Action::none);
+}
+
+TEST(ViewerKeys, OtherTerminals) {
+    ViewerKeys keys;
+    keys.take(KEY_LEFTALT, true);
+    EXPECT_EQ(keys.take(KEY_F2, true).action, ViewerKeys::Action::none) << "Alt alone";
+    keys.take(KEY_LEFTCTRL, true);
+    const std::uint16_t functions[] = {KEY_F1, KEY_F2, KEY_F3, KEY_F4,  KEY_F5,  KEY_F6,
+                                       KEY_F7, KEY_F8, KEY_F9, KEY_F10, KEY_F11, KEY_F12};
+    int number = 0;
+    for (const std::uint16_t code : functions) {
+        const ViewerKeys::Taken taken = keys.take(code, true);
+        EXPECT_EQ(taken.action, ViewerKeys::Action::console);
+        EXPECT_EQ(taken.console, ++number);
+        EXPECT_TRUE(taken.own);
+    }
 }
 
 TEST(HudFigures, RatesAndStages) {

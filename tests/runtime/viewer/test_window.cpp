@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -328,6 +329,36 @@ TEST_F(Window, KeepsItsWindowOverARestartOfTheBroker) {
     EXPECT_EQ(scene_.window("stays").width, 320U);
     end(*viewer);
     EXPECT_EQ(scene_.stats()["streams"].size(), 1U);
+}
+
+// Nothing of the one that was killed is in the way, and no frame of the app is needed: the broker
+// has kept the newest.
+TEST_F(Window, AfterAViewerThatWasKilledTheNextOneHasThePictureAtOnce) {
+    auto still = scene_.app({"--once", "--title", "stood"});
+    auto moving = scene_.app({"--hz", "60", "--title", "moved"});
+    // One window at a time: there is no window manager here that keeps them beside each other.
+    auto viewer = scene_.viewer({"--app", "stood"});
+    ASSERT_TRUE(shows("stood", 320, 240, 1));
+    for (int round = 0; round < 3; ++round) {
+        viewer->signal(SIGKILL);
+        ASSERT_EQ(viewer->wait(), 128 + SIGKILL);
+        ASSERT_TRUE(wait_until([&] { return scene_.window("stood").width == 0; }));
+        const auto start = std::chrono::steady_clock::now();
+        viewer = scene_.viewer({"--app", "stood"});
+        ASSERT_TRUE(shows("stood", 320, 240, 1));
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        // A second where the machine has nothing else to do.
+        EXPECT_LT(took.count(), 10);
+        std::printf("the picture was back after %.2f s\n", took.count());
+    }
+    viewer->signal(SIGKILL);
+    ASSERT_EQ(viewer->wait(), 128 + SIGKILL);
+    viewer = scene_.viewer({"--app", "moved"});
+    ASSERT_TRUE(wait_until([&] { return scene_.window("moved").width == 320; }));
+    const auto before = scene_.window("moved").rgba;
+    EXPECT_TRUE(wait_until([&] { return scene_.window("moved").rgba != before; }));
+    EXPECT_TRUE(still->running() && moving->running());
+    end(*viewer);
 }
 
 // Each thread that is woken goes to sleep again, so these are counted.

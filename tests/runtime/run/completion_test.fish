@@ -16,7 +16,7 @@ end
 expect 'vdmabufctl sc' screenshot
 expect 'vdmabufctl st' stats
 expect 'vdmabufctl watch --in' --interval
-expect 'vdmabufd --vm-' --vm-limit
+expect 'vdmabufd --vm-' --vm-input --vm-limit
 expect 'vdmabuf-viewer --head' --headless
 expect 'vdmabuf-run --expl' --explain
 expect 'vdmabuf-run --gl egl --expl' --explain

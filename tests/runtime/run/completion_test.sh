@@ -24,6 +24,6 @@ expect 'vdmabufctl sc' screenshot
 expect 'vdmabufctl st' stats
 expect 'vdmabufctl watch --in' --interval
 expect 'vdmabufctl watch sta'
-expect 'vdmabufd --vm-' --vm-limit
+expect 'vdmabufd --vm-' --vm-input --vm-limit
 expect 'vdmabuf-viewer --head' --headless
 expect 'vdmabuf-viewer --conf' --config

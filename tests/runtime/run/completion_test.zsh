@@ -33,7 +33,8 @@ expect() { # TYPED BECOMES: the word that is begun has one end only
 }
 expect 'vdmabufctl sc' 'vdmabufctl screenshot'
 expect 'vdmabufctl watch --in' 'vdmabufctl watch --interval'
-expect 'vdmabufd --vm-' 'vdmabufd --vm-limit'
+expect 'vdmabufd --vm-l' 'vdmabufd --vm-limit'
+expect 'vdmabufd --vm-i' 'vdmabufd --vm-input'
 expect 'vdmabuf-viewer --head' 'vdmabuf-viewer --headless'
 expect 'vdmabuf-run --expl' 'vdmabuf-run --explain'
 expect 'vdmabuf-run vdmabufctl doc' 'vdmabuf-run vdmabufctl doctor'

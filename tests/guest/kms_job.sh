@@ -95,6 +95,7 @@ wait "$first" "$app" 2>/dev/null || true
 # Frame after frame: each is flipped to. By one who may not read the devices.
 chmod 000 /dev/input/event*
 start_viewer moving setpriv --bounding-set=-dac_override,-dac_read_search
+[[ $(keyboard) == "$typed" ]] || fail "nobody has the keyboard"
 "$BIN/tests/runtime/viewer/pattern_app" --endpoint "$XDG_RUNTIME_DIR/vdmabuf/producer.sock" --frames 60 >"$SHARE/app2.log" 2>&1
 kill "$viewer"
 wait "$viewer"

@@ -86,7 +86,6 @@ Result<std::unique_ptr<Console>> Console::take(EventLoop& loop, Handlers handler
     if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return system_error("signals");
     console->signals_.reset(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!console->signals_) return system_error("signalfd");
-    if (::ioctl(fd, KDSKBMODE, K_OFF) != 0) return system_error("the terminal's keyboard");
     terminal_fd = fd;
     struct sigaction ending {};
     ending.sa_handler = end_of_process;
@@ -115,6 +114,12 @@ Console::~Console() {
         ::sigaction(kEndings[i], &handled_before[i], nullptr);
     }
     give_back();
+}
+
+void Console::set_deaf(bool deaf) const {
+    if (::ioctl(terminal_.get(), KDSKBMODE, deaf ? K_OFF : keyboard_mode.load()) != 0) {
+        LOG_WARNING("%s", system_error("KDSKBMODE").text.c_str());
+    }
 }
 
 void Console::switch_to(int number) const {

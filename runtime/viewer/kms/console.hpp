@@ -11,9 +11,9 @@
 namespace vdmabuf::viewer {
 
 // The kernel's virtual terminal behind a screen that we have for ourselves: the one that this
-// program was started on, else the one that is seen. What is typed does not reach it (K_OFF); the
-// keyboard is given back at the end, and by the signals that end or crash the process (SIGKILL
-// alone leaves it: `kbd_mode -u` there, or Alt+SysRq+R). One of a process.
+// program was started on, else the one that is seen. While we have a keyboard, what is typed does
+// not reach it (K_OFF); it is given back at the end, and by the signals that end or crash the
+// process (SIGKILL alone leaves it so: `kbd_mode -u` there, or Alt+SysRq+R). One of a process.
 class Console {
   public:
     // On the loop's thread.
@@ -29,6 +29,9 @@ class Console {
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
 
+    // Whether the terminal is to hear nothing. The kernel switches no terminals then: that is for
+    // whoever has the keyboard.
+    void set_deaf(bool deaf) const;
     // As Ctrl+Alt+Fn does. handlers.leaves follows if there is such a terminal.
     void switch_to(int number) const;
 

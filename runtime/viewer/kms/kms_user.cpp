@@ -22,6 +22,9 @@ void KmsUser::sit_down(KmsOutputs& outputs, const Screen& screen, std::function<
     quit_ = std::move(quit);
     auto seat = Seat::open(loop_, screen.width(), screen.height(),
                            {[this](std::uint16_t code, bool down) { return key(code, down); },
+                            [this](bool there) {
+                                if (console_) console_->set_deaf(there);
+                            },
                             [this](std::span<const input::Event> events) {
                                 if (apps_take_input_) outputs_->input(events);
                             }});

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libinput.h>
 #include <libudev.h>
+#include <linux/input-event-codes.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -128,9 +129,11 @@ class LibinputSeat final : public Seat {
             case LIBINPUT_EVENT_DEVICE_ADDED:
                 ++devices_;
                 LOG_DEBUG("input: %s", libinput_device_get_name(libinput_event_get_device(event)));
+                if (is_keyboard(event) && ++keyboards_ == 1) handlers_.keyboard(true);
                 break;
             case LIBINPUT_EVENT_DEVICE_REMOVED:
                 --devices_;
+                if (is_keyboard(event) && --keyboards_ == 0) handlers_.keyboard(false);
                 break;
             case LIBINPUT_EVENT_KEYBOARD_KEY:
                 take_key(libinput_event_get_keyboard_event(event));
@@ -169,6 +172,14 @@ class LibinputSeat final : public Seat {
             default:
                 break;
         }
+    }
+
+    // One that can end the viewer: a power button is none.
+    static bool is_keyboard(libinput_event* event) {
+        libinput_device* device = libinput_event_get_device(event);
+        return libinput_device_has_capability(device, LIBINPUT_DEVICE_CAP_KEYBOARD) &&
+               libinput_device_keyboard_has_key(device, KEY_Q) == 1 &&
+               libinput_device_keyboard_has_key(device, KEY_RIGHTCTRL) == 1;
     }
 
     void take_key(libinput_event_keyboard* event) {
@@ -253,6 +264,7 @@ class LibinputSeat final : public Seat {
     Context context_;
     bool watched_ = false;
     int devices_ = 0;
+    int keyboards_ = 0;   // of these
     std::string denied_;  // why the last device could not be opened
     bool grabbed_ = false;
     double x_;  // pixels

@@ -20,6 +20,8 @@ class Seat {
     struct Handlers {
         // A key, for those who want to keep it from the app: then true.
         std::function<bool(std::uint16_t code, bool down)> key;
+        // Whether there is a keyboard, when that changes; from within open() as well.
+        std::function<void(bool there)> keyboard;
         // What happened together, in 1/256 pixels of the screen.
         std::function<void(std::span<const input::Event> events)> input;
     };

@@ -61,6 +61,12 @@ size=$(sed -n 's/.*screen: .*, \([0-9]*x[0-9]*\)$/\1/p' "$SHARE/still.log")
 start_app app --once --width "${size%x*}" --height "${size#*x}"
 first=$app
 wait_for '^shown 1 ' "$SHARE/app.log"
+# A picture that stands still wakes nobody: each thread that is woken goes to sleep again.
+sleeps() { cat /proc/"$viewer"/task/*/status | awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'; }
+sleep 2 # the last figures are told within a second
+before=$(sleeps)
+sleep 3
+[[ $(sleeps) == "$before" ]] || fail "the viewer of a still picture was woken $(($(sleeps) - before)) times"
 touch "$SHARE/shown"
 wait_for_file "$SHARE/seen"
 kill "$viewer"

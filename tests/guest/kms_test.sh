@@ -117,6 +117,7 @@ user keys x # typed there
 user keys ctrl-alt-f1
 hears app "kind 1 code 0 value 1"
 looks first.ppm same
+grep -q '^configure 0x0 flags 1' "$OUT/app.log" || fail "the app was not told that nobody sees it"
 ! grep -q 'kind 3 code 45 ' "$OUT/app.log" || fail "the app was told of what was typed elsewhere"
 hears app "kind 3 code 44 value 1" keys z
 touch "$OUT/leaving"

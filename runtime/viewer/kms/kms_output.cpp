@@ -94,9 +94,10 @@ class KmsOutput final : public Output {
     void picture_wanted() const { events_.picture_wanted(); }
     void next_wanted() const { events_.next_wanted(); }
     void left() {
-        const input::Event gone = input::make_event(input::Kind::focus);
-        events_.input({&gone, 1}, screen_.width(), screen_.height());
-        focused_ = false;
+        if (std::exchange(focused_, false) && info_.takes_input) {
+            const input::Event gone = input::make_event(input::Kind::focus);
+            events_.input({&gone, 1}, screen_.width(), screen_.height());
+        }
         configure(0, 0);
         // What was on its way to the screen has no one to tell of it.
         if (waits_) flipped(0);

@@ -87,6 +87,23 @@ class EglFailingVendorTest : public EglDummyTest {
     EGLSurface surface = EGL_NO_SURFACE;
 };
 
+// What a vendor's windows can do with colours, windows on the host cannot: they are sRGB's.
+TEST_F(EglFailingVendorTest, ColourSpacesOfTheVendorAreNotOffered) {
+    const std::string words = " " + std::string(eglQueryString(display, EGL_EXTENSIONS)) + " ";
+    for (const char* kept : {" EGL_DUMMY_extension ", " EGL_KHR_gl_colorspace "}) {
+        EXPECT_NE(words.find(kept), std::string::npos) << kept << "in" << words;
+    }
+    EXPECT_EQ(words.find("EGL_EXT_gl_colorspace"), std::string::npos) << words;
+    EXPECT_EQ(words.find("SMPTE2086"), std::string::npos) << words;
+    const EGLint pq[] = {EGL_GL_COLORSPACE, 0x3340, EGL_NONE};  // EGL_GL_COLORSPACE_BT2020_PQ_EXT
+    EXPECT_EQ(eglCreateWindowSurface(display, config, 0, pq), EGL_NO_SURFACE);
+    EXPECT_EQ(eglGetError(), EGL_BAD_ATTRIBUTE);
+    const EGLint srgb[] = {EGL_GL_COLORSPACE, EGL_GL_COLORSPACE_SRGB, EGL_NONE};
+    const EGLSurface made = eglCreateWindowSurface(display, config, 0, srgb);
+    ASSERT_NE(made, EGL_NO_SURFACE);
+    EXPECT_TRUE(eglDestroySurface(display, made));
+}
+
 // Each call that the vendor refuses is refused to the app with the same error, and goes well after
 // that.
 TEST_F(EglFailingVendorTest, EachFailingCallIsTold) {

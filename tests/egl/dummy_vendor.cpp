@@ -55,7 +55,10 @@ EGLBoolean Terminate(EGLDisplay) {
 }
 const char* QueryString(EGLDisplay, EGLint name) {
     if (!enter("eglQueryString")) return nullptr;
-    if (name == EGL_EXTENSIONS) return "EGL_DUMMY_extension";
+    if (name == EGL_EXTENSIONS) {
+        return "EGL_EXT_gl_colorspace_scrgb EGL_DUMMY_extension EGL_EXT_gl_colorspace_bt2020_pq "
+               "EGL_KHR_gl_colorspace EGL_EXT_surface_SMPTE2086_metadata";
+    }
     return name == EGL_CLIENT_APIS ? "OpenGL_ES" : "1.5 dummy";
 }
 EGLint GetError() {

@@ -78,12 +78,12 @@ hears app "kind 1 code 0 value 1" # the focus, by being shown
 user dump "$OUT/first.ppm"
 hears app "kind 3 code 30 value 1" keys a
 hears app "kind 3 code 30 value 0"
-hears app "kind 5 code 0 value 0 at $((width / 4 * 256))" abs 8192 16384
+hears app "kind 5 code 0 value 0 at $((width * 64))" abs 8192 16384
 hears app "kind 4 code 272 value 1" button left
 hears app "kind 4 code 272 value 0"
 hears app "kind 7 code 0 value 0 at 0,120" button wheel-up
 hears app "kind 5 code 0 " rel 10 0
-hears app "kind 8 code 0 value 0 at $((width / 2 * 256)),$((height / 2 * 256)) of ${width}x$height" touch down 0 16384 16384
+hears app "kind 8 code 0 value 0 at $((width * 128)),$((height * 128)) of ${width}x$height" touch down 0 16384 16384
 hears app "kind 9 code 0 " touch move 0 20000 16384
 hears app "kind 10 code 0 " touch up 0
 hears app "kind 3 code 97 value 0" keys ctrl_r-g

@@ -2,40 +2,21 @@
 # SPDX-License-Identifier: MIT
 # inputdev_test.sh --out DIR: a VM's input devices, served to an unmodified QEMU by vhost-user-input:
 # what a consumer sends for the window of a program without a display server is what evdev devices
-# in the guest say, and libinput, which Wayland compositors ask. The broker dies meanwhile, and the driver is loaded anew: no key stays down.
+# in the guest say, and libinput, which Wayland compositors ask. The broker dies meanwhile, and the
+# driver is loaded anew: no key stays down.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/common.sh"
 # shellcheck source=tests/guest/host.sh
 . "$REPO/tests/guest/host.sh"
+# shellcheck source=tests/guest/input.sh
+. "$REPO/tests/guest/input.sh"
 [[ $# == 2 && $1 == --out ]] || usage_error "--out DIR is needed"
 begin "$(realpath -m -- "$2")"
-SHARE=$OUT/guest
+start_input_guest --mem 512 --timeout 280 -- "$REPO/tests/guest/inputdev_job.sh" "$BIN" "$OUT/guest"
 EVENTS=$SHARE/events.log
 
-start_host "$BIN/runtime/tools/vdmabufd" --vm "test=$SOCKETS/vm.sock" --vm-input "test=$SOCKETS/in.sock"
-words=()
-for i in 1 2 3; do
-  words+=(--qemu -chardev --qemu "socket,id=vin$i,path=$SOCKETS/in.sock"
-    --qemu -device --qemu "vhost-user-input-pci,chardev=vin$i")
-done
-start_guest --vmm qemu --mem 512 --timeout 280 "${words[@]}" -- "$REPO/tests/guest/inputdev_job.sh" "$BIN" "$SHARE"
-
 MARK=0 # lines of EVENTS that have been looked at
-wait_for() { # WHAT COMMAND...
-  local what=$1 i
-  shift
-  for ((i = 0; i < 2400; i++)); do
-    ! "$@" 2>/dev/null || return 0
-    kill -0 "$GUEST" 2>/dev/null || break
-    sleep 0.1
-  done
-  show_tail "$OUT/boot.log"
-  show_tail "$OUT/host.log"
-  show_tail "$EVENTS"
-  show_tail "$SHARE/libinput.log"
-  die "$what"
-}
 # By libinput, whenever it was.
 libinput_says() { grep -qxF -- "$1" "$SHARE/libinput.log"; }
 expect_libinput() {
@@ -49,7 +30,6 @@ expect() {
   for line in "$@"; do wait_for "'$line' did not come" seen "$line"; done
   MARK=$(wc -l <"$EVENTS")
 }
-say_input() { printf '%s\n' "$@" >&"${SENDER[1]}"; }
 order() { touch "$SHARE/order-$1"; }
 KEYBOARD='vdmabuf keyboard and pointer' MOUSE='vdmabuf mouse' SCREEN='vdmabuf touch screen'
 nothing_down() {
@@ -57,10 +37,7 @@ nothing_down() {
   expect "down $KEYBOARD: none" "down $MOUSE: none" "down $SCREEN: none"
 }
 
-coproc SENDER { "$BIN/tests/guest/send_input" "$SOCKETS/vdmabuf/consumer.sock" | tee "$OUT/sender.log"; }
-PIDS+=("$SENDER_PID")
-ready() { [[ $(grep -cx ready "$OUT/sender.log") == "$1" ]]; }
-wait_for "the stream takes no input" ready 1
+start_sender
 
 # What they are: for who asks evdev, and for udev.
 expect "device $KEYBOARD: serial test, 263 keys, rel 6,8,11,12, abs 0,1, x up to 65535, properties none" \
@@ -97,7 +74,7 @@ say_input 'focus 1' 'key 29 1' 'touch_down 2 5 5'
 expect "$KEYBOARD: 1 29 1" "$SCREEN: 1 330 1"
 kill -KILL "$(pgrep -P "$HOST_PID")"
 expect "$KEYBOARD: 1 29 0" "$SCREEN: 1 330 0"
-wait_for "the sender did not come back" ready 2
+wait_for "the sender did not come back" sender_ready 2
 nothing_down
 say_input 'focus 1' 'key 44 1' 'key 44 0' 'motion 639 479'
 expect "$KEYBOARD: 1 44 1" "$KEYBOARD: 1 44 0" "$KEYBOARD: 3 0 65434"
@@ -114,7 +91,7 @@ say_input 'key 57 1'
 expect "$KEYBOARD: 1 57 1"
 
 say "the consumer dies with a key down"
-eval "exec ${SENDER[1]}>&-" # its end: it says nothing more
+kill -KILL "$SENDER_PID"
 expect "$KEYBOARD: 1 57 0"
 nothing_down
 

@@ -18,7 +18,9 @@ class NativeWindow {
     struct Events {
         std::function<void()> title;    // may have changed; from another thread
         std::function<void()> resized;  // by the app, on its thread
-        std::function<void(const cursor::Image&)> cursor = {};  // from another thread
+        // From another thread, as these; what was copied in the window that has the focus.
+        std::function<void(const cursor::Image&)> cursor = {};
+        std::function<void(const std::string&)> clipboard = {};
     };
     virtual ~NativeWindow() = default;
     virtual void watch(Events events) = 0;
@@ -39,6 +41,10 @@ class NativeWindow {
     // What the user does on the host, in a window of size `of`.
     virtual bool takes_input() const noexcept { return false; }
     virtual void take_input(std::span<const input::Event>, window::Extent /*of*/) noexcept {}
+    // What there is to paste on the host.
+    virtual bool takes_clipboard() const noexcept { return false; }
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): who takes it keeps it
+    virtual void offer_clipboard(std::string /*text*/) {}
 };
 
 }  // namespace vdmabuf::egl

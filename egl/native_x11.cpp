@@ -27,7 +27,8 @@ class X11Native final : public NativeWindow {
 
     void watch(Events events) override {
         watched_ = window::X11Window::watch(
-            watcher_, id_, {{}, std::move(events.title), std::move(events.cursor)});
+            watcher_, id_,
+            {{}, std::move(events.title), std::move(events.cursor), std::move(events.clipboard)});
     }
     void unwatch() noexcept override { watched_.reset(); }
     bool watched() const { return watched_ != nullptr; }
@@ -53,6 +54,12 @@ class X11Native final : public NativeWindow {
     bool takes_input() const noexcept override { return watched_ && watched_->takes_input(); }
     void take_input(std::span<const input::Event> events, window::Extent of) noexcept override {
         if (watched_) watched_->take_input(events, of);
+    }
+    bool takes_clipboard() const noexcept override {
+        return watched_ && watched_->takes_clipboard();
+    }
+    void offer_clipboard(std::string text) override {
+        if (watched_) watched_->offer_clipboard(std::move(text));
     }
 
   private:

@@ -47,7 +47,8 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
                              if (!title.empty()) self.set_title(title);
                          },
                          [&self] { self.follow_window(is_current(self)); },
-                         [&self](const cursor::Image& image) { self.set_cursor(image); }});
+                         [&self](const cursor::Image& image) { self.set_cursor(image); },
+                         [&self](const std::string& text) { self.set_clipboard(text); }});
     const window::Extent extent = self.window_->extent();
     producer::StreamInfo info;
     info.app_id = app_id.empty() ? program_invocation_short_name : app_id;
@@ -56,6 +57,7 @@ std::shared_ptr<WindowSurface> WindowSurface::create(std::unique_ptr<NativeWindo
     info.width = extent.width;
     info.height = extent.height;
     info.takes_input = self.window_->takes_input();
+    info.takes_clipboard = self.window_->takes_clipboard();
     auto stream = self.connection_->create_stream(info, &self);
     if (!stream) {
         LOG_WARNING("EGL: no stream for a window: %s", stream.error().text.c_str());
@@ -243,6 +245,11 @@ void WindowSurface::set_cursor(const cursor::Image& image) {
     if (stream_) stream_->set_cursor(image);
 }
 
+void WindowSurface::set_clipboard(const std::string& text) {
+    const std::lock_guard lock(stream_mutex_);
+    if (stream_) stream_->set_clipboard(text);
+}
+
 void WindowSurface::set_title(const std::string& title) {
     const std::lock_guard lock(stream_mutex_);
     if (stream_) stream_->set_title(title);
@@ -305,6 +312,10 @@ void WindowSurface::on_configure(const stream::Configure& message) {
 void WindowSurface::on_input(std::span<const input::Event> events, std::uint32_t width,
                              std::uint32_t height) {
     window_->take_input(events, {width, height});
+}
+
+void WindowSurface::on_clipboard(std::string text) {
+    window_->offer_clipboard(std::move(text));
 }
 
 void WindowSurface::on_close() {

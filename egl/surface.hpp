@@ -70,6 +70,7 @@ class WindowSurface final : public producer::StreamListener,
     HostEvents& host() noexcept { return host_; }
     void set_title(const std::string& title);
     void set_cursor(const cursor::Image& image);
+    void set_clipboard(const std::string& text);
     // False: the size is not the app's to say.
     bool set_extent(window::Extent extent) noexcept;
     EGLint last_frame(EGLHostFrameVDMABUF& out);
@@ -93,6 +94,7 @@ class WindowSurface final : public producer::StreamListener,
     void on_close() override;
     void on_input(std::span<const input::Event> events, std::uint32_t width,
                   std::uint32_t height) override;
+    void on_clipboard(std::string text) override;
     void on_lost() override {}
 
     EGLSurface handle_ = this;

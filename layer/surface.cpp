@@ -32,6 +32,7 @@ producer::Stream* Surface::stream(VkExtent2D extent) {
     info.width = extent.width;
     info.height = extent.height;
     info.takes_input = takes_input();
+    info.takes_clipboard = takes_clipboard();
     auto stream = connection_->create_stream(info, this);
     if (!stream) {
         LOG_WARNING("no stream for a window: %s", stream.error().text.c_str());
@@ -85,6 +86,11 @@ void Surface::update_title() {
 void Surface::set_cursor(const cursor::Image& image) {
     const std::lock_guard lock(stream_mutex_);
     if (stream_) stream_->set_cursor(image);
+}
+
+void Surface::set_clipboard(const std::string& text) {
+    const std::lock_guard lock(stream_mutex_);
+    if (stream_) stream_->set_clipboard(text);
 }
 
 void Surface::end_stream() noexcept {

@@ -38,6 +38,8 @@ class Surface : public producer::StreamListener {
     virtual std::string title() = 0;
     // The app's window takes what the user does on the host.
     virtual bool takes_input() const noexcept { return false; }
+    // It copies to, and pastes from, the host's clipboard.
+    virtual bool takes_clipboard() const noexcept { return false; }
     // An image of this size was presented: called from vkQueuePresentKHR on the app's thread. No
     // call to the system.
     virtual void presented(VkExtent2D) noexcept {}
@@ -69,6 +71,7 @@ class Surface : public producer::StreamListener {
     void wake_swapchains() noexcept;
     void update_title();
     void set_cursor(const cursor::Image& image);
+    void set_clipboard(const std::string& text);
     // To be called by destructors before what title() and lost() need has gone.
     void end_stream() noexcept;
 

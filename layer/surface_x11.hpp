@@ -26,6 +26,8 @@ class X11Surface final : public Surface {
     void on_input(std::span<const input::Event> events, std::uint32_t width,
                   std::uint32_t height) override;
     bool takes_input() const noexcept override;
+    void on_clipboard(std::string text) override;
+    bool takes_clipboard() const noexcept override;
 
   private:
     const window::Xcb& xcb_;

@@ -22,10 +22,10 @@ void X11Surface::watch(std::shared_ptr<window::X11Watcher> watcher) {
     std::optional<VkExtent2D> extent;
     if (query_extent(extent) != VK_SUCCESS || !watcher) return;
     watcher_ = std::move(watcher);
-    watched_ =
-        window::X11Window::watch(watcher_, window_,
-                                 {[this] { wake_swapchains(); }, [this] { update_title(); },
-                                  [this](const cursor::Image& image) { set_cursor(image); }});
+    watched_ = window::X11Window::watch(watcher_, window_,
+                                        {[this] { wake_swapchains(); }, [this] { update_title(); },
+                                         [this](const cursor::Image& image) { set_cursor(image); },
+                                         [this](const std::string& text) { set_clipboard(text); }});
 }
 
 VkResult X11Surface::query_extent(std::optional<VkExtent2D>& extent) {
@@ -78,6 +78,14 @@ void X11Surface::on_input(std::span<const input::Event> events, std::uint32_t wi
 
 bool X11Surface::takes_input() const noexcept {
     return watched_ && watched_->takes_input();
+}
+
+bool X11Surface::takes_clipboard() const noexcept {
+    return watched_ && watched_->takes_clipboard();
+}
+
+void X11Surface::on_clipboard(std::string text) {
+    if (watched_) watched_->offer_clipboard(std::move(text));
 }
 
 void adopt_x11_surface(Instance& instance, VkSurfaceKHR handle, const window::Xcb* xcb,

@@ -194,6 +194,7 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
         }
         return {};
     }
+    if (clipboard::to_consumer(static_cast<std::uint32_t>(*type))) return handle_clipboard(bytes);
     if (input::to_consumer(static_cast<std::uint32_t>(*type))) {
         auto m = input::decode<input::CursorToConsumer>(bytes);
         if (!m) return m.error();
@@ -206,7 +207,9 @@ Status Client::handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fd
             auto m = decode<StreamAdded>(bytes);
             if (!m) return m.error();
             if (streams_.size() >= options_.max_streams) return broken("too many streams");
-            if (!streams_.try_emplace(m->stream).second) return broken("a stream added twice");
+            const auto [added, is_new] = streams_.try_emplace(m->stream);
+            if (!is_new) return broken("a stream added twice");
+            added->second.takes_clipboard = m->flags & stream::kStreamTakesClipboard;
             listener_.stream_added(*m);
             return {};
         }
@@ -429,6 +432,34 @@ void Client::input(std::uint64_t stream, std::span<const input::Event> events, s
         events = events.subspan(m.count);
         send(m);
     }
+}
+
+void Client::clipboard(std::uint64_t stream, const std::string& text) {
+    const auto found = streams_.find(stream);
+    if (!welcomed_ || !(broker_features_ & clipboard::kFeatureClipboard)) return;
+    if (found == streams_.end() || !found->second.takes_clipboard) return;
+    auto plain = clipboard::plain_text(text);
+    if (!plain) return;
+    found->second.outgoing.set(std::move(*plain));
+    found->second.outgoing.push(stream, [this](const auto& part) { send(part); });
+}
+
+Status Client::handle_clipboard(std::span<const std::byte> bytes) {
+    if (auto taken = clipboard::decode<clipboard::TakenToConsumer>(bytes)) {
+        const auto found = streams_.find(taken->stream);
+        if (found == streams_.end()) return broken("clipboard of an unknown stream");
+        ClipboardOutgoing& outgoing = found->second.outgoing;
+        if (!outgoing.taken(taken->count)) return broken("clipboard taken that was not sent");
+        outgoing.push(taken->stream, [this](const auto& part) { send(part); });
+        return {};
+    }
+    auto part = clipboard::decode<clipboard::PartToConsumer>(bytes);
+    if (!part) return part.error();
+    if (!streams_.contains(part->stream)) return broken("clipboard of an unknown stream");
+    if (std::exchange(clipboard_stream_, part->stream) != part->stream) clipboard_parts_ = {};
+    const auto text = clipboard_parts_.add(*part);
+    if (text) listener_.clipboard_text(part->stream, *text);
+    return {};
 }
 
 void Client::imported(std::uint64_t stream, std::uint64_t image, ImportPath path,

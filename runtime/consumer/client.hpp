@@ -11,12 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/common/cursor_messages.hpp"
 #include "runtime/common/event_loop.hpp"
 #include "runtime/common/input_messages.hpp"
 #include "runtime/common/result.hpp"
 #include "runtime/common/unique_fd.hpp"
+#include "runtime/consumer/clipboard_outgoing.hpp"
 #include "runtime/consumer/run_table.hpp"
 
 namespace vdmabuf::consumer {
@@ -37,6 +39,8 @@ class ClientListener {
     virtual void cursor(std::uint64_t /*stream*/, bool /*hidden*/) {}
     // What its cursor looks like there.
     virtual void cursor_image(std::uint64_t /*stream*/, const cursor::Image&) {}
+    // What its user has copied there; plain (clipboard::is_plain()).
+    virtual void clipboard_text(std::uint64_t /*stream*/, const std::string& /*text*/) {}
     virtual void stream_extent(std::uint64_t /*stream*/, std::uint32_t /*width*/,
                                std::uint32_t /*height*/) {}
     virtual void stream_hdr(std::uint64_t /*stream*/, const stream::HdrMetadata&) {}
@@ -109,6 +113,9 @@ class Client {
     // Events that happened together, in a window of `width` by `height`.
     void input(std::uint64_t stream, std::span<const input::Event> events, std::uint32_t width,
                std::uint32_t height);
+    // What its user may paste there, while the window has the focus: the newest is sent. What
+    // cannot be (clipboard::plain_text()), or to streams that take none, is not.
+    void clipboard(std::uint64_t stream, const std::string& text);
     void imported(std::uint64_t stream, std::uint64_t image, ImportPath path,
                   const std::string& reason);
     void image_done(std::uint64_t stream, std::uint64_t image);
@@ -129,6 +136,8 @@ class Client {
         std::set<std::uint64_t> gone;    // of these: IMAGE_GONE came
         std::set<std::uint64_t> again;   // of these: IMAGE_AGAIN was sent
         cursor::Assembly cursor;
+        bool takes_clipboard = false;
+        ClipboardOutgoing outgoing;
     };
 
     void connect();
@@ -140,6 +149,7 @@ class Client {
     Status handle(std::span<const std::byte> bytes, std::vector<UniqueFd> fds);
     Status handle_image(std::span<const std::byte> bytes, std::vector<UniqueFd> fds);
     Status handle_frame(std::span<const std::byte> bytes);
+    Status handle_clipboard(std::span<const std::byte> bytes);
     template <typename Message>
     void send(const Message& message);
     void send_bytes(std::span<const std::byte> bytes);
@@ -157,6 +167,8 @@ class Client {
     std::uint64_t retry_ns_ = 0;
     EventLoop::TimerId retry_timer_ = 0;
     std::map<std::uint64_t, Known> streams_;
+    clipboard::Assembly clipboard_parts_;  // of this stream: one has the focus
+    std::uint64_t clipboard_stream_ = 0;
     std::deque<std::vector<std::byte>> outgoing_;  // what the socket did not take yet
 };
 

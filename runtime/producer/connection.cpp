@@ -243,6 +243,7 @@ bool Connection::Core::send_stream(Stream::State& stream) {
     message.height = stream.info.height;
     if (stream.info.takes_input && features & input::kFeatureInput) {
         message.flags = stream::kStreamTakesInput;
+        if (takes_clipboard(stream)) message.flags |= stream::kStreamTakesClipboard;
     }
     stream::put_text(message.title, stream.info.title);
     stream::put_text(message.app_id, stream.info.app_id);
@@ -399,6 +400,7 @@ void Connection::Core::handle(std::span<const std::byte> bytes) {
         return;
     }
     if (input::to_producer(static_cast<std::uint32_t>(*type))) return handle_input(bytes);
+    if (clipboard::to_producer(static_cast<std::uint32_t>(*type))) return handle_clipboard(bytes);
     // The stream that a message is for, with its dispatch lock held around `call`.
     const auto dispatch = [this](std::uint32_t number, auto&& call) {
         std::shared_ptr<Stream::State> state;

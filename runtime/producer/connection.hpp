@@ -36,6 +36,10 @@ class StreamListener {
     // `focus` with value 0 follows whatever becomes of the host.
     virtual void on_input(std::span<const input::Event> /*events*/, std::uint32_t /*width*/,
                           std::uint32_t /*height*/) {}
+    // Where StreamInfo::takes_clipboard: what there is to paste on the host, plain
+    // (clipboard::is_plain()), of a window that has the focus there.
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): those who listen keep it
+    virtual void on_clipboard(std::string /*text*/) {}
     // The broker refuses to serve this connection any more (protocol, quota or policy); the reason
     // is in the log. Frames are released at 60 Hz from now on.
     virtual void on_lost() = 0;
@@ -48,6 +52,7 @@ struct StreamInfo {
     std::uint32_t height = 0;
     stream::HdrMetadata hdr{};
     bool takes_input = false;
+    bool takes_clipboard = false;  // counts with takes_input
 };
 
 // Layout of an image in its buffer.
@@ -120,6 +125,9 @@ class Stream {
     // Of a window that takes input: the app's cursor, while the window has the focus. Not of the
     // thread that presents: a large one is many messages.
     void set_cursor(const cursor::Image& image);
+    // Of a window that takes part in the clipboard: what its user has copied. What is no text that
+    // can be sent (clipboard::plain_text()) is not. Not of the thread that presents, as above.
+    void set_clipboard(const std::string& text);
 
   private:
     friend class Connection;

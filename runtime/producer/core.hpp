@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/common/clipboard_messages.hpp"
 #include "runtime/common/clock.hpp"
 #include "runtime/producer/connection.hpp"
 #include "runtime/producer/fork_guard.hpp"
@@ -105,6 +106,8 @@ struct Connection::Core {
     std::uint64_t retry_ns = 0;
     std::uint64_t last_heard_ns = 0;
     std::atomic<std::uint32_t> features{0};  // of the last WELCOME
+    clipboard::Assembly clipboard_parts;     // of the stream of this number
+    std::uint32_t clipboard_stream = 0;
 
     ~Core();
     Status handshake();  // of the thread that opens the connection
@@ -116,6 +119,7 @@ struct Connection::Core {
     // With Stream::State::mutex held. Whether the host has been told.
     bool send_stream(Stream::State& stream);
     void send_hdr(Stream::State& stream);
+    bool takes_clipboard(const Stream::State& stream) const;
     Status send_image(Stream::State& stream, std::uint32_t slot);
 
     void take_formats(std::span<const stream::FormatModifier> list, stream::ColourSpaces spaces);
@@ -126,6 +130,7 @@ struct Connection::Core {
     void read_all();
     void handle(std::span<const std::byte> bytes);
     void handle_input(std::span<const std::byte> bytes);
+    void handle_clipboard(std::span<const std::byte> bytes);
     void end_input();  // there is nobody who could say that a key is released
     void say_hello();
     void announce();

@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What the app's cursor looks like, and whether it is to be seen: by the XFIXES extension, whose
-// requests are written here as those of XTEST are.
-#include <sys/uio.h>
-
-#include <array>
+// What the app's cursor looks like, and whether it is to be seen: by the XFIXES extension.
 #include <cstring>
 #include <string_view>
 
 #include "runtime/common/clock.hpp"
 #include "runtime/window/x11_reply.hpp"
 #include "runtime/window/x11_window.hpp"
+#include "runtime/window/x11_xfixes.hpp"
 
 namespace vdmabuf::window {
 namespace {
 
 constexpr std::string_view kXFixes = "XFIXES";
-// X Fixes Extension, version 5.0.
-constexpr std::uint8_t kQueryVersion = 0;
-constexpr std::uint8_t kSelectCursorInput = 3;
-constexpr std::uint8_t kGetCursorImage = 4;
 constexpr std::uint32_t kDisplayCursorNotify = 1;
 constexpr std::uint64_t kCursorNs = 50 * kNsPerMs;
-
-struct Request {
-    std::uint8_t major = 0;
-    std::uint8_t minor = 0;
-    std::uint16_t length = 0;  // xcb's matter
-    std::uint32_t words[2] = {};
-};
 
 struct CursorImage {  // reply of GetCursorImage; the pixels follow
     std::uint8_t type = 0;
@@ -45,15 +31,6 @@ struct CursorImage {  // reply of GetCursorImage; the pixels follow
 };
 static_assert(sizeof(CursorImage) == 32);
 
-unsigned send(const Xcb& xcb, xcb_connection_t* connection, Request request, std::size_t words,
-              std::uint8_t major, bool has_reply) {
-    std::array<iovec, 4> parts{};
-    parts[2] = {&request, 4 + words * 4};
-    const xcb_protocol_request_t kind{1, nullptr, major,
-                                      has_reply ? std::uint8_t{0} : std::uint8_t{1}};
-    return xcb.send_request(connection, 0, parts.data() + 2, &kind);
-}
-
 }  // namespace
 
 void X11Watcher::find_xfixes() {
@@ -61,31 +38,31 @@ void X11Watcher::find_xfixes() {
         connection_, xcb_.query_extension(connection_, kXFixes.size(), kXFixes.data()), nullptr));
     if (!reply || !reply->present) return;
     // The server answers nothing else before it has been told the client's version.
-    Request request;
-    request.minor = kQueryVersion;
+    xfixes::Request request;
+    request.minor = xfixes::kQueryVersion;
     request.words[0] = 2;
-    const unsigned ask = send(xcb_, connection_, request, 2, reply->major_opcode, true);
+    const unsigned ask = xfixes::send(xcb_, connection_, request, 2, reply->major_opcode, true);
     const Reply<void> version(xcb_.wait_for_reply(connection_, ask, nullptr));
     if (!version) return;
     xfixes_ = reply->major_opcode;
-    xfixes_event_ = static_cast<std::uint8_t>(reply->first_event + 1);  // CursorNotify
+    xfixes_event_ = reply->first_event;
 }
 
 void X11Watcher::watch_cursor(bool wanted) {
     if (xfixes_ == 0) return;
-    Request request;
-    request.minor = kSelectCursorInput;
+    xfixes::Request request;
+    request.minor = xfixes::kSelectCursorInput;
     request.words[0] = root();
     request.words[1] = wanted ? kDisplayCursorNotify : 0;
-    (void)send(xcb_, connection_, request, 2, xfixes_, false);
+    (void)xfixes::send(xcb_, connection_, request, 2, xfixes_, false);
     cursor_changed_ = wanted;
 }
 
 // What the server shows now. Nothing: it does not tell, or the image is too large to be shown.
 std::optional<cursor::Image> X11Watcher::cursor_image() {
-    Request request;
-    request.minor = kGetCursorImage;
-    const unsigned ask = send(xcb_, connection_, request, 0, xfixes_, true);
+    xfixes::Request request;
+    request.minor = xfixes::kGetCursorImage;
+    const unsigned ask = xfixes::send(xcb_, connection_, request, 0, xfixes_, true);
     const Reply<void> reply(xcb_.wait_for_reply(connection_, ask, nullptr));
     if (!reply) return std::nullopt;
     CursorImage told;
@@ -105,9 +82,7 @@ std::optional<cursor::Image> X11Watcher::cursor_image() {
 
 int X11Watcher::cursor_timeout_ms() const {
     if (!cursor_changed_) return -1;
-    const std::uint64_t now = now_ns();
-    const std::uint64_t due = cursor_told_ns_ + kCursorNs;
-    return now >= due ? 0 : static_cast<int>((due - now + kNsPerMs - 1) / kNsPerMs);
+    return ms_until(cursor_told_ns_ + kCursorNs);
 }
 
 // Of cursors that change all the time, 20 a second.

@@ -19,7 +19,15 @@ namespace vdmabuf::window {
     X(get_file_descriptor)              \
     X(flush)                            \
     X(poll_for_event)                   \
+    X(create_window)                    \
+    X(change_window_attributes)         \
     X(change_window_attributes_checked) \
+    X(change_property)                  \
+    X(delete_property)                  \
+    X(convert_selection)                \
+    X(set_selection_owner)              \
+    X(get_selection_owner)              \
+    X(get_selection_owner_reply)        \
     X(configure_window)                 \
     X(request_check)                    \
     X(get_geometry)                     \

@@ -10,6 +10,7 @@
 
 #include "runtime/common/log.hpp"
 #include "runtime/window/x11_reply.hpp"
+#include "runtime/window/x11_xfixes.hpp"
 
 namespace vdmabuf::window {
 namespace {
@@ -56,6 +57,15 @@ void X11Window::ask_to_resize(Extent extent) noexcept {
 
 bool X11Window::takes_input() const noexcept {
     return watcher_->xtest_ != 0;
+}
+
+bool X11Window::takes_clipboard() const noexcept {
+    return watcher_->xfixes_ != 0;
+}
+
+void X11Window::offer_clipboard(std::string text) {
+    watcher_->clipboard_.offer(std::move(text));
+    watcher_->kick();
 }
 
 void X11Window::take_input(std::span<const input::Event> events, Extent of) noexcept {
@@ -165,10 +175,17 @@ void X11Watcher::run() {
         inject_input();
         if (!take_events()) return;
         tell_cursor();
-        if (::poll(fds, 2, cursor_timeout_ms()) < 0 && errno != EINTR) return;
+        clipboard_.turn(focused_window());
+        if (::poll(fds, 2, timeout_ms()) < 0 && errno != EINTR) return;
         eventfd_t count = 0;
         if (fds[1].revents) (void)::eventfd_read(wake_.get(), &count);
     }
+}
+
+int X11Watcher::timeout_ms() const {
+    const int cursor = cursor_timeout_ms();
+    const int clipboard = clipboard_.timeout_ms();
+    return cursor < 0 || (clipboard >= 0 && clipboard < cursor) ? clipboard : cursor;
 }
 
 // False when the connection has ended, and every window with it.
@@ -184,10 +201,11 @@ bool X11Watcher::take_events() {
 }
 
 void X11Watcher::handle(const xcb_generic_event_t& event) {
-    if (xfixes_ != 0 && (event.response_type & 0x7f) == xfixes_event_) {
+    if (xfixes_ != 0 && (event.response_type & 0x7f) == xfixes_event_ + xfixes::kCursorNotify) {
         cursor_changed_ = true;
         return;
     }
+    if (clipboard_.handle(event)) return;
     const std::lock_guard lock(mutex_);
     // Windows of one number may follow each other: an app that connects anew gets its numbers
     // again.
@@ -225,6 +243,31 @@ void X11Watcher::handle(const xcb_generic_event_t& event) {
         default:
             break;
     }
+}
+
+xcb_window_t X11Watcher::focused_window() {
+    const std::lock_guard lock(mutex_);
+    for (const X11Window* window : windows_) {
+        if (window->input_->focused()) return window->id_;
+    }
+    return XCB_WINDOW_NONE;
+}
+
+// With the lock, as the cursor: the window must not end meanwhile.
+void X11Watcher::tell_clipboard(const std::string& text, xcb_window_t id) {
+    const std::lock_guard lock(mutex_);
+    for (X11Window* window : windows_) {
+        if (window->id_ == id && window->events_.clipboard) window->events_.clipboard(text);
+    }
+}
+
+void X11Watcher::follow(xcb_window_t id, bool on) {
+    const std::lock_guard lock(mutex_);
+    const bool watched = std::any_of(windows_.begin(), windows_.end(),
+                                     [id](const X11Window* window) { return window->id_ == id; });
+    if (watched) return;
+    const std::uint32_t events = on ? XCB_EVENT_MASK_PROPERTY_CHANGE : XCB_EVENT_MASK_NO_EVENT;
+    (void)xcb_.change_window_attributes(connection_, id, XCB_CW_EVENT_MASK, &events);
 }
 
 // ICCCM 4.2.8.1. To the nearest window around ours that wants to be told: what is presented to may

@@ -16,6 +16,7 @@
 #include "runtime/common/unique_fd.hpp"
 #include "runtime/window/extent.hpp"
 #include "runtime/window/thread.hpp"
+#include "runtime/window/x11_clipboard.hpp"
 #include "runtime/window/x11_input.hpp"
 #include "runtime/window/x11_library.hpp"
 
@@ -31,6 +32,8 @@ class X11Window {
         std::function<void()> title;  // the title may have changed
         // While the window has the focus of the host: what the cursor looks like.
         std::function<void(const cursor::Image&)> cursor;
+        // While, or just after, it has it: what was copied there.
+        std::function<void(const std::string&)> clipboard;
     };
     // Null when the window does not exist.
     static std::unique_ptr<X11Window> watch(std::shared_ptr<X11Watcher> watcher, xcb_window_t id,
@@ -49,6 +52,10 @@ class X11Window {
     void ask_to_resize(Extent extent) noexcept;
     // False: the server lets nobody inject input.
     bool takes_input() const noexcept;
+    // False: the server does not tell of its clipboard.
+    bool takes_clipboard() const noexcept;
+    // What there is to paste on the host; plain. Does not wait for the server.
+    void offer_clipboard(std::string text);
     // What the user did in a window of size `of`. Does not wait for the server.
     void take_input(std::span<const input::Event> events, Extent of) noexcept;
 
@@ -96,6 +103,7 @@ class X11Watcher {
     static constexpr int kMaxDepth = 16;  // windows around a window
 
     friend class X11Window;
+    friend class X11Clipboard;
     friend class X11Input;
     friend class X11Pixmap;
     explicit X11Watcher(const Xcb& xcb, xcb_connection_t* connection)
@@ -104,6 +112,7 @@ class X11Watcher {
     bool add(X11Window* window);
     void remove(X11Window* window);
     void run();
+    int timeout_ms() const;
     void handle(const xcb_generic_event_t& event);
     bool take_events();
     void close_windows();
@@ -126,6 +135,12 @@ class X11Watcher {
     std::optional<cursor::Image> cursor_image();
     void tell_cursor();
     int cursor_timeout_ms() const;  // -1: none
+    // ---- for X11Clipboard
+    xcb_window_t focused_window();  // of those that have the focus of the host; none: none has
+    // The window's own, if it is there.
+    void tell_clipboard(const std::string& text, xcb_window_t window);
+    // Events of a window, which may be one of an app's that is watched.
+    void follow(xcb_window_t window, bool on);
     void fake_input(std::uint8_t type, std::uint8_t detail);
     void fake_motion(std::int32_t x, std::int32_t y, bool relative);
 
@@ -148,9 +163,10 @@ class X11Watcher {
     xcb_atom_t manager_check_ = XCB_ATOM_NONE;  // of the thread
     xcb_atom_t active_window_ = XCB_ATOM_NONE;  // likewise
     std::uint8_t xfixes_ = 0;                   // as xtest_
-    std::uint8_t xfixes_event_ = 0;             // number of CursorNotify
+    std::uint8_t xfixes_event_ = 0;             // number of its first event
     bool cursor_changed_ = false;               // of the thread
     std::uint64_t cursor_told_ns_ = 0;          // likewise
+    X11Clipboard clipboard_{*this};
     std::uint8_t xtest_ = 0;  // its requests' number; 0: the server does not have it
     UniqueFd wake_;
     std::atomic<bool> stop_{false};

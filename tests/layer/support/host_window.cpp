@@ -33,7 +33,7 @@ HostWindow::HostWindow(const std::string& socket, stream::ColourSpaces colours)
     options.colour_spaces = colours;
     // What is exported by a driver comes in no other way.
     options.features = input::kFeatureInput | cursor::kFeatureCursor | consumer::kFeatureDmabuf |
-                       stream::kFeatureExtent;
+                       stream::kFeatureExtent | clipboard::kFeatureClipboard;
     client_ = std::make_unique<consumer::Client>(*loop_, options, *this);
     thread_ = std::thread([this] { loop_->run(); });
 }
@@ -115,16 +115,37 @@ void HostWindow::resize_streams(std::uint32_t width, std::uint32_t height, bool 
 
 void HostWindow::input(const std::string& title, std::vector<input::Event> events,
                        std::uint32_t width, std::uint32_t height) {
-    std::uint64_t found = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& [stream, known] : titles_) {
-            if (known == title) found = stream;
-        }
-    }
-    loop_->post([this, found, width, height, events = std::move(events)] {
+    loop_->post([this, found = stream_of(title), width, height, events = std::move(events)] {
         client_->input(found, events, width, height);
     });
+}
+
+std::uint64_t HostWindow::stream_of(const std::string& title) {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t found = 0;
+    for (const auto& [stream, known] : titles_) {
+        if (known == title) found = stream;
+    }
+    return found;
+}
+
+void HostWindow::clipboard(const std::string& title, const std::string& text) {
+    loop_->post([this, found = stream_of(title), text] { client_->clipboard(found, text); });
+}
+
+void HostWindow::clipboard_text(std::uint64_t, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    copied_.push_back(text);
+    changed_.notify_all();
+}
+
+std::vector<std::string> HostWindow::wait_copied(std::size_t count, int timeout_ms) {
+    std::vector<std::string> found;
+    (void)wait(timeout_ms, [&] {
+        found = copied_;
+        return found.size() >= count;
+    });
+    return found;
 }
 
 void HostWindow::close_streams() {

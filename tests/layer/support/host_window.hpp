@@ -62,6 +62,10 @@ class HostWindow final : public consumer::ClientListener {
                                                    int timeout_ms = 5000);
     void input(const std::string& title, std::vector<input::Event> events, std::uint32_t width,
                std::uint32_t height);
+    // What there is to paste in the window of this title.
+    void clipboard(const std::string& title, const std::string& text);
+    // The texts that were copied so far, once there are so many.
+    std::vector<std::string> wait_copied(std::size_t count, int timeout_ms = 5000);
     // As a drag of its border.
     void resize_streams(std::uint32_t width, std::uint32_t height, bool occluded = false);
 
@@ -83,7 +87,9 @@ class HostWindow final : public consumer::ClientListener {
     void image(const consumer::Image& message, consumer::BufferFiles files) override;
     void image_gone(std::uint64_t stream, std::uint64_t image) override;
     void frame(const consumer::Frame& message) override;
+    void clipboard_text(std::uint64_t stream, const std::string& text) override;
     std::vector<std::uint64_t> streams();
+    std::uint64_t stream_of(const std::string& title);
     template <typename Condition>
     bool wait(int timeout_ms, Condition condition);
 
@@ -101,6 +107,7 @@ class HostWindow final : public consumer::ClientListener {
     std::pair<std::uint32_t, std::uint32_t> extent_{0, 0};
     std::optional<bool> cursor_hidden_;
     std::optional<cursor::Image> cursor_image_;
+    std::vector<std::string> copied_;
     std::vector<std::shared_ptr<const SeenFrame>> frames_;
     std::size_t frame_count_ = 0;
     std::thread thread_;

@@ -142,6 +142,12 @@ void add_options(CLI::App& app, Settings& settings, bool& verbose, bool& quiet) 
         ->type_name("MODE");
     app.add_flag("--no-input{false}", settings.input,
                  "Only look: no keys, no pointer and no touch go to the apps");
+    app.add_option(
+           "--clipboard", settings.clipboard,
+           "Ways that copied text may go, between this display and the app whose window has "
+           "the focus: both, to-guest, from-guest or off [both]")
+        ->transform(vdmabuf::tools::clipboard_policy())
+        ->type_name("WAYS");
     app.add_option("--gpu", settings.gpu, "GPU to draw with: its number, or a part of its name")
         ->type_name("GPU");
     app.add_option("--import", settings.import,

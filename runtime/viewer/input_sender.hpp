@@ -27,10 +27,10 @@ class InputSender {
     void add(std::span<const input::Event> events, std::uint32_t width, std::uint32_t height);
     // There is a new host, which does not know who has the focus.
     void say_again();
-
-  private:
+    // At once: something that is to come after it follows.
     void flush();
 
+  private:
     EventLoop& loop_;
     const Send send_;
     std::vector<input::Event> waiting_;

@@ -46,6 +46,8 @@ struct OutputEvents {
     std::function<void(std::span<const input::Event> events, std::uint32_t width,
                        std::uint32_t height)>
         input;
+    // What there is to paste, while the window has the focus.
+    std::function<void(const std::string& text)> clipboard;
 };
 
 // Where the frames of one stream go. Belongs to the loop's thread.
@@ -62,6 +64,8 @@ class Output {
     virtual void set_cursor(bool /*hidden*/) {}
     // What it looks like.
     virtual void set_cursor_image(const cursor::Image& /*image*/) {}
+    // What was copied in it.
+    virtual void set_clipboard(const std::string& /*text*/) {}
 };
 
 struct OutputInfo {
@@ -70,6 +74,7 @@ struct OutputInfo {
     std::uint32_t width = 0;  // pixels
     std::uint32_t height = 0;
     bool takes_input = false;
+    bool takes_clipboard = false;
     std::shared_ptr<FrameHistory> history{};  // for outputs that tell of it; may be null
     std::shared_ptr<StreamColours> colours = std::make_shared<StreamColours>();
 };

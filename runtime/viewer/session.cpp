@@ -58,6 +58,8 @@ void Session::start(const std::string& socket_path) {
     options.features |= input::kFeatureInput | cursor::kFeatureCursor | stream::kFeatureExtent;
     options.colour_spaces =
         settings_.hdr == Hdr::off ? stream::kSrgbAlone : stream::kAllColourSpaces;
+    if (settings_.clipboard != clipboard::Policy::off)
+        options.features |= clipboard::kFeatureClipboard;
     client_ = std::make_unique<consumer::Client>(loop_, options, *this);
     client_->formats(importer_.formats());
     last_frame_ns_ = now_ns();
@@ -151,8 +153,11 @@ void Session::stream_added(const consumer::StreamAdded& message) {
         view->record = &record_of(message);
         view->app_id = consumer::get_text(message.app_id);
         view->info = {title_of(view->record->title, view->record->app),
-                      title_of(view->app_id, view->record->app), message.width, message.height,
-                      settings_.input && message.flags & stream::kStreamTakesInput};
+                      title_of(view->app_id, view->record->app),
+                      message.width,
+                      message.height,
+                      settings_.input && message.flags & stream::kStreamTakesInput,
+                      settings_.input && message.flags & stream::kStreamTakesClipboard};
         view->input = std::make_unique<InputSender>(
             loop_, [this, view](std::span<const input::Event> events, std::uint32_t width,
                                 std::uint32_t height) {
@@ -242,6 +247,11 @@ void Session::cursor(std::uint64_t stream, bool hidden) {
 void Session::cursor_image(std::uint64_t stream, const cursor::Image& image) {
     View* view = find(stream);
     if (view && view->output) view->output->set_cursor_image(image);
+}
+
+void Session::clipboard_text(std::uint64_t stream, const std::string& text) {
+    View* view = find(stream);
+    if (view && view->output && view->info.takes_clipboard) view->output->set_clipboard(text);
 }
 
 // Ends the stream's window; its images, which are unmapped by then.
@@ -400,6 +410,10 @@ OutputEvents Session::events_of(View& view) {
     events.close_wanted = [this, &view] { close_wanted(view); };
     events.input = [&view](std::span<const input::Event> happened, std::uint32_t width,
                            std::uint32_t height) { view.input->add(happened, width, height); };
+    events.clipboard = [this, &view](const std::string& text) {
+        view.input->flush();  // it has the focus
+        if (view.stream != 0) client_->clipboard(view.stream, text);
+    };
     events.picture_wanted = [this, &view] { save_picture(view); };
     // Not from within a call of the output that it ends.
     events.next_wanted = [this, wanted = &view] {

@@ -94,6 +94,7 @@ class Session final : public consumer::ClientListener {
     void stream_removed(std::uint64_t stream) override;
     void cursor(std::uint64_t stream, bool hidden) override;
     void cursor_image(std::uint64_t stream, const cursor::Image& image) override;
+    void clipboard_text(std::uint64_t stream, const std::string& text) override;
     void stream_title(std::uint64_t stream, const std::string& title) override;
     void stream_extent(std::uint64_t stream, std::uint32_t width, std::uint32_t height) override;
     void stream_hdr(std::uint64_t stream, const stream::HdrMetadata& metadata) override;

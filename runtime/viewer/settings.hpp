@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/common/clipboard_policy.hpp"
 #include "runtime/common/consumer_messages.hpp"
 #include "runtime/viewer/fit.hpp"
 
@@ -56,8 +57,9 @@ struct Settings {
     std::optional<std::uint64_t> embed;  // X11 window of another program that ours lie in
     Direct direct = Direct::automatic;
     bool hud = false;
-    double hidden_hz = 10;       // pace of apps whose windows nobody sees; 0: as if seen
-    bool input = true;           // keys and pointer go to the apps
+    double hidden_hz = 10;  // pace of apps whose windows nobody sees; 0: as if seen
+    bool input = true;      // keys and pointer go to the apps
+    clipboard::Policy clipboard = clipboard::Policy::both;
     std::string pictures = ".";  // directory for those that the key takes
     Hdr hdr = Hdr::automatic;
 

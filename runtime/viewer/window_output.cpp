@@ -116,6 +116,9 @@ class SharedWindow final : public WindowListener {
             to.input(mapped.events, mapped.width, mapped.height);
         });
     }
+    void clipboard(const std::string& text) override {
+        events_.post([text](OutputEvents& to) { to.clipboard(text); });
+    }
     void toggle_hud() override {
         const std::lock_guard lock(mutex_);
         hud_ = !hud_;
@@ -188,7 +191,8 @@ class WindowOutput final : public Output {
         const bool new_size = shared_->show(std::move(image), serial, {width, height});
         if (window_ == 0) {
             window_ = windows_.open_window(
-                {info_.title, info_.app_id, width, height, settings_.fullscreen, settings_.on_top},
+                {info_.title, info_.app_id, width, height, settings_.fullscreen, settings_.on_top,
+                 info_.takes_clipboard},
                 shared_);
         } else if (new_size) {
             windows_.resize_window(window_, width, height);
@@ -199,6 +203,9 @@ class WindowOutput final : public Output {
     }
     void set_cursor_image(const cursor::Image& image) override {
         if (window_ != 0) windows_.set_cursor_image(window_, image);
+    }
+    void set_clipboard(const std::string& text) override {
+        if (window_ != 0) windows_.set_clipboard(window_, text);
     }
     void set_extent(std::uint32_t width, std::uint32_t height) override {
         info_.width = width;  // from the next picture on

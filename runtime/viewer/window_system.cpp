@@ -53,7 +53,7 @@ Result<std::unique_ptr<WindowSystem>> WindowSystem::create(const Settings& setti
     }
     if (std::string_view(SDL_GetCurrentVideoDriver()) == "x11") survive_x11_errors();
     SDL_StopTextInput();  // keys are keys: what they write is the guest's matter
-    std::unique_ptr<WindowSystem> system(new WindowSystem);
+    std::unique_ptr<WindowSystem> system(new WindowSystem(settings.clipboard));
     system->hidden_.window =
         SDL_CreateWindow("vdmabuf", 0, 0, 64, 64, SDL_WINDOW_HIDDEN | SDL_WINDOW_VULKAN);
     if (!system->hidden_.window) return sdl_error("this display cannot show Vulkan");
@@ -166,6 +166,12 @@ void WindowSystem::set_cursor_image(WindowId window, const cursor::Image& image)
     });
 }
 
+void WindowSystem::set_clipboard(WindowId window, const std::string& text) {
+    post([this, window, text] {
+        if (windows_.contains(window)) clipboard_.copied(window, text);
+    });
+}
+
 void WindowSystem::resize_window(WindowId window, std::uint32_t width, std::uint32_t height) {
     post([this, window, width, height] {
         const auto found = windows_.find(window);
@@ -188,6 +194,7 @@ void WindowSystem::do_open(WindowId id, const Opening& opening,
                            const std::shared_ptr<WindowListener>& listener) {
     Window window;
     window.listener = listener;
+    window.takes_clipboard = opening.takes_clipboard;
     // Hidden first: window managers read the class when a window is mapped.
     std::uint32_t flags = SDL_WINDOW_VULKAN | SDL_WINDOW_RESIZABLE | SDL_WINDOW_HIDDEN;
     if (opening.fullscreen && !embedding_) flags |= SDL_WINDOW_FULLSCREEN_DESKTOP;
@@ -219,6 +226,8 @@ void WindowSystem::do_close(WindowId id) {
     const auto found = windows_.find(id);
     if (found == windows_.end()) return;
     input_.forget(found->second.window);
+    clipboard_.forget(id);
+    if (focused_ == id) focused_ = 0;
     if (SDL_GetKeyboardFocus() == found->second.window) {
         SDL_ShowCursor(SDL_ENABLE);
         cursor_.end();
@@ -294,6 +303,7 @@ void WindowSystem::run(std::function<void()> embedder_gone) {
             handle(event);
         } while (!quit_ && SDL_PollEvent(&event));
         hand_input_on();
+        offer_clipboard();
     }
 }
 
@@ -304,6 +314,13 @@ void WindowSystem::hand_input_on() {
         window.listener->input(window.input);
         window.input.clear();
     }
+}
+
+// After the focus: apps of other windows are told nothing.
+void WindowSystem::offer_clipboard() {
+    const auto found = windows_.find(focused_);
+    if (found == windows_.end() || !found->second.takes_clipboard) return;
+    if (const auto text = clipboard_.news_for(focused_)) found->second.listener->clipboard(*text);
 }
 
 void WindowSystem::follow_embedder(const SDL_Event& event) {
@@ -325,9 +342,20 @@ void WindowSystem::follow_embedder(const SDL_Event& event) {
     }
 }
 
+void WindowSystem::follow_focus(const SDL_Event& event) {
+    if (event.type != SDL_WINDOWEVENT) return;
+    const Window* window = find(event.window.windowID);
+    if (!window) return;
+    const auto id = reinterpret_cast<WindowId>(SDL_GetWindowData(window->window, "id"));
+    if (event.window.event == SDL_WINDOWEVENT_FOCUS_GAINED) focused_ = id;
+    if (event.window.event == SDL_WINDOWEVENT_FOCUS_LOST && focused_ == id) focused_ = 0;
+}
+
 void WindowSystem::handle(const SDL_Event& event) {
     if (event.type == wake_event_) return run_commands();
     if (embedding_) follow_embedder(event);
+    if (event.type == SDL_CLIPBOARDUPDATE) return clipboard_.changed();
+    follow_focus(event);
     if (event.type == SDL_KEYDOWN && event.key.repeat == 0) {
         Window* window = find(event.key.windowID);
         if (window && key(*window, event.key.keysym.sym, event.key.keysym.mod)) {

@@ -16,6 +16,7 @@
 #include "runtime/consumer/gpu/instance.hpp"
 #include "runtime/viewer/embedding.hpp"
 #include "runtime/viewer/guest_cursor.hpp"
+#include "runtime/viewer/host_clipboard.hpp"
 #include "runtime/viewer/input_source.hpp"
 #include "runtime/viewer/settings.hpp"
 #include "runtime/viewer/surface_maker.hpp"
@@ -44,6 +45,8 @@ class WindowListener {
     virtual void picture_wanted() = 0;
     // Coordinates are in 1/256 pixels of the window.
     virtual void input(std::span<const input::Event> events) = 0;
+    // What there is to paste, while it has the focus.
+    virtual void clipboard(const std::string& text) = 0;
 };
 
 // The display's windows. SDL belongs to the main thread, which sleeps in run(); the other calls
@@ -74,12 +77,15 @@ class WindowSystem {
         std::uint32_t height = 0;
         bool fullscreen = false;
         bool on_top = false;
+        bool takes_clipboard = false;
     };
     WindowId open_window(Opening opening, std::shared_ptr<WindowListener> listener);
     void set_title(WindowId window, const std::string& title);
     // Over all windows, as long as this one has the focus.
     void set_cursor(WindowId window, bool hidden);
     void set_cursor_image(WindowId window, const cursor::Image& image);
+    // What was copied in the window becomes the display's clipboard.
+    void set_clipboard(WindowId window, const std::string& text);
     void resize_window(WindowId window, std::uint32_t width, std::uint32_t height);
     // The surface must not be used any more. The listener may be called until the main thread has
     // come to it; the window keeps it alive as long.
@@ -95,10 +101,12 @@ class WindowSystem {
         SDL_Window* window = nullptr;
         VkSurfaceKHR surface = VK_NULL_HANDLE;
         std::shared_ptr<WindowListener> listener;
+        bool takes_clipboard = false;
         std::vector<input::Event> input;  // that came with the events of one wake-up
     };
 
-    WindowSystem() = default;
+    explicit WindowSystem(clipboard::Policy clipboard)
+        : clipboard_(clipboard, HostClipboard::sdl()) {}
     void post(std::function<void()> command);
     void run_commands();
     void do_open(WindowId id, const Opening& opening,
@@ -107,7 +115,9 @@ class WindowSystem {
     bool key(Window& window, std::int32_t code, std::uint16_t modifiers);
     void handle(const SDL_Event& event);
     void hand_input_on();
+    void offer_clipboard();
     void follow_embedder(const SDL_Event& event);
+    void follow_focus(const SDL_Event& event);
     Window* find(std::uint32_t sdl_id);
     void do_close(WindowId id);
 
@@ -125,6 +135,8 @@ class WindowSystem {
     std::function<void()> embedder_gone_;
     bool embedder_gone_now_ = false;
     GuestCursor cursor_;
+    HostClipboard clipboard_;
+    WindowId focused_ = 0;
     std::uint32_t wake_event_ = 0;
     bool quit_ = false;  // main thread
 

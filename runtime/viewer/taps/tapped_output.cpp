@@ -51,6 +51,7 @@ class TappedOutput final : public Output {
     }
     void set_cursor(bool hidden) override { output_->set_cursor(hidden); }
     void set_cursor_image(const cursor::Image& image) override { output_->set_cursor_image(image); }
+    void set_clipboard(const std::string& text) override { output_->set_clipboard(text); }
     void set_extent(std::uint32_t width, std::uint32_t height) override {
         output_->set_extent(width, height);
     }

@@ -18,7 +18,6 @@ HostClipboard::Access HostClipboard::sdl() {
             [](const std::string& text) { SDL_SetClipboardText(text.c_str()); }};
 }
 
-// Displays say that something has changed when it is the same as well: Wayland's at each focus.
 void HostClipboard::refresh() {
     if (!stale_) return;
     stale_ = false;

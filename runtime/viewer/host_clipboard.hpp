@@ -25,7 +25,7 @@ class HostClipboard {
         : policy_(policy), access_(std::move(access)) {}
     static Access sdl();
 
-    // The display says that somebody has copied something.
+    // Somebody may have copied something.
     void changed() { stale_ = true; }
     // What the app of this window, which has the focus, does not know yet.
     std::optional<std::string> news_for(WindowId window);

@@ -347,7 +347,10 @@ void WindowSystem::follow_focus(const SDL_Event& event) {
     const Window* window = find(event.window.windowID);
     if (!window) return;
     const auto id = reinterpret_cast<WindowId>(SDL_GetWindowData(window->window, "id"));
-    if (event.window.event == SDL_WINDOWEVENT_FOCUS_GAINED) focused_ = id;
+    if (event.window.event == SDL_WINDOWEVENT_FOCUS_GAINED) {
+        focused_ = id;
+        clipboard_.changed();  // SDL 2.26 does not tell of what others copy on X11
+    }
     if (event.window.event == SDL_WINDOWEVENT_FOCUS_LOST && focused_ == id) focused_ = 0;
 }
 

@@ -21,8 +21,10 @@ namespace {
 
 // When a peer has all buffers, and a frame waits for the first that comes back.
 constexpr timespec kRetry{0, 10'000'000};
-// When what peers have done with their buffers is known: PipeWire tells nobody of it.
+// When peers have had the time to give buffers back, and how often they are asked after a frame:
+// PipeWire brings buffers back with a cycle of the graph only, and says nothing of it.
 constexpr timespec kBack{0, 4'000'000};
+constexpr int kAsked = 2;
 // How often a frame waits for its buffer, before it is left out.
 constexpr int kMostRetries = 30;
 // A peer may begin a little later than our node does, and would miss a picture that stands still:
@@ -98,7 +100,7 @@ class PipewireNodes::Node final : public FrameSink {
             this);
         back_ = pw_loop_add_timer(
             connection_.loop(),
-            [](void* self, std::uint64_t) { static_cast<Node*>(self)->collect(); }, this);
+            [](void* self, std::uint64_t) { static_cast<Node*>(self)->collect_more(); }, this);
         later_ = pw_loop_add_timer(
             connection_.loop(),
             [](void* self, std::uint64_t) { static_cast<Node*>(self)->wish_again(); }, this);
@@ -260,6 +262,7 @@ class PipewireNodes::Node final : public FrameSink {
             data.chunk->size = 0;
             data.chunk->flags = SPA_CHUNK_FLAG_CORRUPTED;
             pw_stream_queue_buffer(stream_, buffer);
+            pw_stream_trigger_process(stream_);
             return try_later();
         }
         write_pixels(*newest_, kind, static_cast<std::uint8_t*>(data.data));
@@ -276,20 +279,38 @@ class PipewireNodes::Node final : public FrameSink {
         if (!streaming_ || !dmabufs_) return;
         collect();
         pw_buffer* buffer = images_.give(*next_->image, next_->hold);
-        if (!buffer) return try_later();
+        if (!buffer) {
+            pw_stream_trigger_process(stream_);
+            // Sent already: a peer that was not there yet gets it by that.
+            if (next_->time_ns == sent_ns_) return next_.reset();
+            return try_later();
+        }
         spa_chunk& chunk = *buffer->buffer->datas[0].chunk;
         chunk.offset = static_cast<std::uint32_t>(sharing_->offset);
         chunk.size = static_cast<std::uint32_t>(sharing_->pitch) * kind_.height;
         chunk.stride = static_cast<std::int32_t>(sharing_->pitch);
         chunk.flags = 0;
-        queue(buffer, next_->time_ns);
+        sent_ns_ = next_->time_ns;
+        queue(buffer, sent_ns_);
         next_.reset();
+        asked_ = 0;
+        ask_back();
+    }
+    void ask_back() {
         timespec once = kBack;
         pw_loop_update_timer(connection_.loop(), back_, &once, nullptr, false);
     }
     void collect() {
         if (!dmabufs_) return;
         while (pw_buffer* buffer = pw_stream_dequeue_buffer(stream_)) images_.came_back(buffer);
+    }
+    // The newest may stay away as long as it stands.
+    void collect_more() {
+        collect();
+        if (!dmabufs_ || !streaming_ || images_.out() < 2 || asked_ == kAsked) return;
+        ++asked_;
+        pw_stream_trigger_process(stream_);
+        ask_back();
     }
     void queue(pw_buffer* buffer, std::uint64_t time_ns) {
         if (auto* header = static_cast<spa_meta_header*>(spa_buffer_find_meta_data(
@@ -299,6 +320,7 @@ class PipewireNodes::Node final : public FrameSink {
             header->seq = ++sequence_;
         }
         pw_stream_queue_buffer(stream_, buffer);
+        pw_stream_trigger_process(stream_);
     }
     // First the dmabufs, for peers that know modifiers.
     void offer(const VideoKind& kind) {
@@ -341,6 +363,8 @@ class PipewireNodes::Node final : public FrameSink {
     bool told_ = false;
     std::optional<Next> next_;
     int retries_ = 0;
+    int asked_ = 0;
+    std::uint64_t sent_ns_ = 0;  // of the newest dmabuf that was sent
     spa_source* back_ = nullptr;
     pw_stream* stream_ = nullptr;
     spa_hook listener_{};

@@ -67,13 +67,28 @@ pw_buffer* SharedImages::give(const consumer::ImportedImage& image, std::shared_
         if (each.out || each.image.lock().get() != &image) continue;
         each.out = true;
         each.hold = std::move(hold);
+        each.turn = ++turn_;
+        let_oldest_go();
         return each.buffer;
     }
     return nullptr;
 }
 
-bool SharedImages::any_out() const {
-    return std::any_of(pool_.begin(), pool_.end(), [](const Pooled& each) { return each.out; });
+std::size_t SharedImages::out() const {
+    return static_cast<std::size_t>(
+        std::count_if(pool_.begin(), pool_.end(), [](const Pooled& each) { return each.out; }));
+}
+
+// The newest is the picture that stands; the app draws into another one.
+void SharedImages::let_oldest_go() {
+    std::size_t held = 0;
+    Pooled* oldest = nullptr;
+    for (Pooled& each : pool_) {
+        if (!each.hold) continue;
+        ++held;
+        if (!oldest || each.turn < oldest->turn) oldest = &each;
+    }
+    if (held > std::max<std::size_t>(images_.size(), 2) - 1) oldest->hold.reset();
 }
 
 }  // namespace vdmabuf::viewer

@@ -30,19 +30,23 @@ class SharedImages {
     // Nobody has it any more. What held its frame back is let go.
     void came_back(pw_buffer* buffer);
     // The buffer of this image, if nobody has it; it is to be queued, and `hold` kept until it
-    // comes back. Null: there is none now.
+    // comes back, or until so many are held that the app would have no image left to draw into:
+    // then the oldest is let go. Null: there is none now.
     pw_buffer* give(const consumer::ImportedImage& image, std::shared_ptr<void> hold);
-    bool any_out() const;
+    std::size_t out() const;  // buffers that somebody has
 
   private:
+    void let_oldest_go();
     struct Pooled {
         pw_buffer* buffer = nullptr;
         std::weak_ptr<consumer::ImportedImage> image;
         bool out = true;  // as it is before it has come for the first time
         std::shared_ptr<void> hold;
+        std::uint64_t turn = 0;  // of give()
     };
     std::vector<std::weak_ptr<consumer::ImportedImage>> images_;
     std::vector<Pooled> pool_;
+    std::uint64_t turn_ = 0;
 };
 
 }  // namespace vdmabuf::viewer

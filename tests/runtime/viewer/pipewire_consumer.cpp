@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <deque>
+
 namespace vdmabuf::test {
 
 struct PipewireConsumer::State {
@@ -30,7 +32,12 @@ struct PipewireConsumer::State {
     std::uint64_t dmabuf_frames = 0;
     std::uint64_t broken = 0;
     Judge judge;
-    pw_buffer* kept = nullptr;
+    std::size_t keeps = 1;
+    struct Kept {
+        pw_buffer* buffer = nullptr;
+        Png first;  // as it came
+    };
+    std::deque<Kept> kept;
 
     void state_changed(pw_stream_state state, const char* error) {
         if (error) std::fprintf(stderr, "consumer: %s\n", error);
@@ -76,31 +83,36 @@ struct PipewireConsumer::State {
         pw_stream_queue_buffer(stream, buffer);
     }
     void keep(pw_buffer* buffer) {
-        if (kept) {
-            look(*kept->buffer);
-            pw_stream_queue_buffer(stream, kept);
+        if (kept.size() == keeps) {
+            const Kept old = std::move(kept.front());
+            kept.pop_front();
+            if (!look(*old.buffer->buffer) || picture.rgba != old.first.rgba) ++broken;
+            pw_stream_queue_buffer(stream, old.buffer);
         }
-        kept = buffer;
+        if (buffer->buffer->datas[0].type == SPA_DATA_DmaBuf) ++dmabuf_frames;
+        if (!look(*buffer->buffer)) ++broken;
+        kept.push_back({buffer, picture});
         ++frames;
     }
-    void look(const spa_buffer& buffer) {
+    bool look(const spa_buffer& buffer) {
         const spa_data& data = buffer.datas[0];
-        const bool is_dmabuf = data.type == SPA_DATA_DmaBuf;
+        const int fd = static_cast<int>(data.fd);
         const std::size_t size = data.chunk->offset + data.chunk->size;
-        void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(data.fd), 0);
-        if (at == MAP_FAILED) {
-            ++broken;
-            return;
+        // Of the size before.
+        if (data.chunk->size < static_cast<std::size_t>(data.chunk->stride) * info.size.height) {
+            return true;
         }
+        void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+        if (at == MAP_FAILED) return false;
+        // Of a file that is no dmabuf: refused.
         dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ};
-        if (is_dmabuf) ::ioctl(static_cast<int>(data.fd), DMA_BUF_IOCTL_SYNC, &sync);
+        ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
         take(static_cast<const std::uint8_t*>(at) + data.chunk->offset,
              static_cast<std::size_t>(data.chunk->stride));
         sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
-        if (is_dmabuf) ::ioctl(static_cast<int>(data.fd), DMA_BUF_IOCTL_SYNC, &sync);
+        ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
         ::munmap(at, size);
-        if (is_dmabuf) ++dmabuf_frames;
-        if (!judge(picture)) ++broken;
+        return judge(picture);
     }
     void take(const std::uint8_t* from, std::size_t pitch) {
         if (taker) return taker(from, pitch);
@@ -180,12 +192,13 @@ PipewireConsumer::~PipewireConsumer() {
 }
 
 std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& node, Taker taker,
-                                                            Judge judge) {
+                                                            Judge judge, std::size_t keeps) {
     std::unique_ptr<PipewireConsumer> consumer(new PipewireConsumer);
     State& state = *consumer->state_;
     state.source = node;
     state.taker = std::move(taker);
     state.judge = std::move(judge);
+    state.keeps = keeps;
     state.loop = pw_thread_loop_new("consumer", nullptr);
     state.context = pw_context_new(pw_thread_loop_get_loop(state.loop), nullptr, 0);
     state.core = pw_context_connect(state.context, nullptr, 0);
@@ -205,7 +218,7 @@ std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& n
         };
         events.remove_buffer = [](void* self, pw_buffer* buffer) {
             auto& own = *static_cast<State*>(self);
-            if (own.kept == buffer) own.kept = nullptr;
+            std::erase_if(own.kept, [&](const auto& each) { return each.buffer == buffer; });
         };
         events.process = [](void* self) { static_cast<State*>(self)->process(); };
         return events;
@@ -225,7 +238,6 @@ std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& n
 
 Png PipewireConsumer::picture() const {
     const Lock lock(state_->loop);
-    if (state_->kept) state_->look(*state_->kept->buffer);  // the newest
     return state_->picture;
 }
 std::int64_t PipewireConsumer::time_ns() const {

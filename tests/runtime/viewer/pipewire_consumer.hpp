@@ -20,10 +20,10 @@ class PipewireConsumer {
     using Judge = std::function<bool(const Png&)>;
 
     // Null: no PipeWire. With a taker nothing is kept of the frames but their number. With a judge
-    // it asks for dmabufs that are LINEAR, else for copies, and has each frame until the next one
-    // comes: only then is its picture taken, and judged.
+    // it asks for dmabufs that are LINEAR, else for copies, and has each frame until `keeps`
+    // more have come; its picture is judged, and must be the same then.
     static std::unique_ptr<PipewireConsumer> connect(const std::string& node, Taker taker = {},
-                                                     Judge judge = {});
+                                                     Judge judge = {}, std::size_t keeps = 1);
     ~PipewireConsumer();
     PipewireConsumer(const PipewireConsumer&) = delete;
     PipewireConsumer& operator=(const PipewireConsumer&) = delete;
@@ -34,7 +34,7 @@ class PipewireConsumer {
     std::string format() const;
     std::uint64_t frames() const;
     std::uint64_t dmabuf_frames() const;
-    // Pictures that were not whole when they were given back.
+    // Pictures that were not whole, or were others when they were given back.
     std::uint64_t broken() const;
 
   private:

@@ -35,6 +35,8 @@ struct PipewireConsumer::State {
     std::size_t keeps = 1;
     struct Kept {
         pw_buffer* buffer = nullptr;
+        int fd = -1;  // of our own: the buffer's may be closed by then
+        spa_chunk chunk{};
         Png first;  // as it came
     };
     std::deque<Kept> kept;
@@ -86,20 +88,24 @@ struct PipewireConsumer::State {
         if (kept.size() == keeps) {
             const Kept old = std::move(kept.front());
             kept.pop_front();
-            if (!look(*old.buffer->buffer) || picture.rgba != old.first.rgba) ++broken;
+            const bool same = look(old.fd, old.chunk) && picture.rgba == old.first.rgba;
+            if (!same && old.first.width == info.size.width) ++broken;
+            ::close(old.fd);
             pw_stream_queue_buffer(stream, old.buffer);
         }
         if (buffer->buffer->datas[0].type == SPA_DATA_DmaBuf) ++dmabuf_frames;
-        if (!look(*buffer->buffer)) ++broken;
-        kept.push_back({buffer, picture});
+        const spa_data& data = buffer->buffer->datas[0];
+        Kept now{buffer, ::dup(static_cast<int>(data.fd)), *data.chunk, {}};
+        if (!look(now.fd, now.chunk)) ++broken;
+        now.first = picture;
+        kept.push_back(std::move(now));
         ++frames;
     }
-    bool look(const spa_buffer& buffer) {
-        const spa_data& data = buffer.datas[0];
-        const int fd = static_cast<int>(data.fd);
-        const std::size_t size = data.chunk->offset + data.chunk->size;
+    bool look(int fd, const spa_chunk& chunk) {
+        const std::size_t size = std::size_t{chunk.offset} + chunk.size;
+        const auto pitch = static_cast<std::size_t>(chunk.stride);
         // Of the size before.
-        if (data.chunk->size < static_cast<std::size_t>(data.chunk->stride) * info.size.height) {
+        if (chunk.size < pitch * info.size.height || pitch < std::size_t{info.size.width} * 4) {
             return true;
         }
         void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
@@ -107,8 +113,7 @@ struct PipewireConsumer::State {
         // Of a file that is no dmabuf: refused.
         dma_buf_sync sync{DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ};
         ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-        take(static_cast<const std::uint8_t*>(at) + data.chunk->offset,
-             static_cast<std::size_t>(data.chunk->stride));
+        take(static_cast<const std::uint8_t*>(at) + chunk.offset, pitch);
         sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
         ::ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
         ::munmap(at, size);
@@ -218,7 +223,11 @@ std::unique_ptr<PipewireConsumer> PipewireConsumer::connect(const std::string& n
         };
         events.remove_buffer = [](void* self, pw_buffer* buffer) {
             auto& own = *static_cast<State*>(self);
-            std::erase_if(own.kept, [&](const auto& each) { return each.buffer == buffer; });
+            std::erase_if(own.kept, [&](const auto& each) {
+                if (each.buffer != buffer) return false;
+                ::close(each.fd);
+                return true;
+            });
         };
         events.process = [](void* self) { static_cast<State*>(self)->process(); };
         return events;

@@ -80,8 +80,17 @@ Daemon::Daemon(const std::vector<std::string>& arguments, bool log_to_file) {
 
 Daemon::~Daemon() {
     if (pid_ <= 0) return;
+    // A broker that has not come to its execv(2) yet has the listening sockets, too: the next test
+    // must not connect to those.
+    const std::string task = std::to_string(pid_);
+    std::istringstream children(read_file("/proc/" + task + "/task/" + task + "/children"));
+    pid_t child = -1;
+    children >> child;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
+    if (child <= 0) return;
+    const std::string program = "/proc/" + std::to_string(child) + "/exe";
+    wait_until([&] { return ::access(program.c_str(), F_OK) != 0; }, 3000);
 }
 
 bool Daemon::ready() const {

@@ -59,6 +59,17 @@ TEST(Place, PixelByPixel) {
 
 constexpr std::uint64_t kMs = 1'000'000;
 
+TEST(RefreshPacer, TimesOfTheDisplayCountAsTheyAre) {
+    RefreshPacer pacer(16 * kMs, false);
+    for (std::uint64_t at = 1000 * kMs; at < 1010 * kMs; at += kMs) pacer.shown_at(at);
+    EXPECT_GT(pacer.shown_at(1010 * kMs), 1010 * kMs);  // it throttles by now
+    EXPECT_EQ(pacer.told_at(1011 * kMs), 1011 * kMs);
+    EXPECT_EQ(pacer.shown_at(1028 * kMs), 1028 * kMs);  // and no more
+    RefreshPacer asked(40 * kMs, true);
+    asked.told_at(1000 * kMs);
+    EXPECT_EQ(asked.told_at(1016 * kMs), 1040 * kMs);
+}
+
 // 50 frames a second, of which we get every second one, 9 ms after the call.
 std::vector<FrameSample> steady_samples(std::size_t count) {
     std::vector<FrameSample> samples;

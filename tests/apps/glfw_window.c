@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * glfw_window LIBRARY: a window of GLFW's null platform, drawn into by OpenGL ES, in four colours that say
- * where up and left are. LIBRARY: GLFW 3.4, which is not the system's: its headers are not needed.
+ * glfw_window LIBRARY: a window of GLFW's null platform, drawn into by OpenGL ES, in four colours
+ * that say where up and left are. LIBRARY: GLFW 3.4, which is not the system's: its headers are not
+ * needed.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -18,16 +19,14 @@
 #define GLFW_EGL_CONTEXT_API 0x00036002
 typedef struct GLFWwindow GLFWwindow;
 
-static void quarter(int x, int y, float red, float green, float blue)
-{
+static void quarter(int x, int y, float red, float green, float blue) {
     glScissor(x, y, 320, 240);
     glClearColor(red, green, blue, 1.0f);
     glClear(GL_COLOR_BUFFER_BIT);
 }
 
-int main(int argc, char **argv)
-{
-    void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
+int main(int argc, char** argv) {
+    void* library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
     if (!library) {
         fprintf(stderr, "no GLFW: %s\n", argc == 2 ? dlerror() : "which?");
         return 2;
@@ -35,13 +34,13 @@ int main(int argc, char **argv)
     void (*init_hint)(int, int);
     int (*init)(void);
     void (*window_hint)(int, int);
-    GLFWwindow *(*create_window)(int, int, const char *, void *, GLFWwindow *);
-    void (*make_current)(GLFWwindow *);
-    void (*swap_buffers)(GLFWwindow *);
+    GLFWwindow* (*create_window)(int, int, const char*, void*, GLFWwindow*);
+    void (*make_current)(GLFWwindow*);
+    void (*swap_buffers)(GLFWwindow*);
     void (*poll_events)(void);
-    int (*get_error)(const char **);
+    int (*get_error)(const char**);
     /* As POSIX wants it. */
-#define GET(pointer, name) *(void **)&pointer = dlsym(library, name)
+#define GET(pointer, name) *(void**)&pointer = dlsym(library, name)
     GET(init_hint, "glfwInitHint");
     GET(init, "glfwInit");
     GET(window_hint, "glfwWindowHint");
@@ -50,13 +49,13 @@ int main(int argc, char **argv)
     GET(swap_buffers, "glfwSwapBuffers");
     GET(poll_events, "glfwPollEvents");
     GET(get_error, "glfwGetError");
-    if (!init_hint || !init || !window_hint || !create_window || !make_current || !swap_buffers || !poll_events ||
-        !get_error) {
+    if (!init_hint || !init || !window_hint || !create_window || !make_current || !swap_buffers ||
+        !poll_events || !get_error) {
         fprintf(stderr, "no GLFW 3.4\n");
         return 2;
     }
     init_hint(GLFW_PLATFORM, GLFW_PLATFORM_NULL);
-    GLFWwindow *window = NULL;
+    GLFWwindow* window = NULL;
     if (init()) {
         window_hint(GLFW_CONTEXT_CREATION_API, GLFW_EGL_CONTEXT_API);
         window_hint(GLFW_CLIENT_API, GLFW_OPENGL_ES_API);
@@ -64,7 +63,7 @@ int main(int argc, char **argv)
         window = create_window(640, 480, "quarters", NULL, NULL);
     }
     if (!window) {
-        const char *why = "";
+        const char* why = "";
         get_error(&why);
         fprintf(stderr, "no window: %s\n", why);
         return 1;

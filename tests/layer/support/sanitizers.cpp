@@ -14,7 +14,9 @@ __attribute__((visibility("default"))) const char* __tsan_default_suppressions()
 const char* __tsan_default_suppressions() {
     return "race:libVkLayer_khronos_validation.so\n"
            "race:libvulkan_lvp.so\n"
-           "race:libLLVM\n";
+           "race:libLLVM\n"
+           // Keeps the name of ~/.Xauthority for whoever asks, and writes it anew each time.
+           "race:libXau\n";
 }
 
 __attribute__((visibility("default"))) const char* __lsan_default_suppressions();

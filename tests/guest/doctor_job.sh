@@ -8,6 +8,7 @@ MODULE=$(sed -E 's/.*vdmabuf\.module=([^ ]*).*/\1/' /proc/cmdline)
 DEVICE=/dev/vdmabuf0
 VERSION=$("$TOOLS/vdmabufctl" --version)
 VERSION=${VERSION#* }
+RELEASE=$(uname -r | sed 's/+/[+]/g') # for a regular expression
 
 # expect NAME STATUS JQ-CONDITION...: what the doctor says now.
 expect() {
@@ -25,7 +26,7 @@ expect() {
 says() { echo "[.findings[] | select(.subject == \"$1\" and .verdict == \"$2\") | .text + .advice | test(\"$3\")] | any"; }
 
 AS=()
-expect works 0 '.side == "guest"' "$(says module ok "is loaded \\\\($VERSION\\\\) in Linux $(uname -r)")" \
+expect works 0 '.side == "guest"' "$(says module ok "is loaded \\\\($VERSION\\\\) in Linux $RELEASE")" \
   "$(says device ok "has a vdmabuf device, virtio")" "$(says device ok "$DEVICE: version 1 agreed with the host")" \
   "$(says strategy ok "llvmpipe.*(host-pointer|dmabuf-import) for .*XR24")" \
   "$(says loader ok "Vulkan's loader: 1\\\\.")" '[.findings[] | select(.verdict == "problem")] | length == 0'
@@ -42,7 +43,7 @@ expect not-in-the-group 1 "$(says device problem "usermod -aG render")"
 AS=()
 
 rmmod virtio_vdmabuf
-expect not-loaded 1 '.side == "guest"' "$(says module problem "not installed for Linux $(uname -r).*dkms install")" \
+expect not-loaded 1 '.side == "guest"' "$(says module problem "not installed for Linux $RELEASE.*dkms install")" \
   "$(says device problem "no $DEVICE|no /dev/vdmabufN.*load the module")" \
   "$(says strategy note "is the module virtio_vdmabuf loaded")"
 insmod "$MODULE"

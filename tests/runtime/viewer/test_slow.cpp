@@ -38,8 +38,8 @@ class Slow : public testing::Test {
 // The app is not held up, and what is shown is whole and the newest.
 TEST_F(Slow, MailboxAppsRunOnAndTheNewestIsShown) {
     auto viewer = scene_.viewer({"--headless", "--refresh", "5"});
-    // Three are the viewer's: the one that is seen, the one that is next, and one more, as the broker
-    // does not wait for a refresh of 200 ms. The newest one is the broker's.
+    // Three are the viewer's: the one that is seen, the one that is next, and one more, as the
+    // broker does not wait for a refresh of 200 ms. The newest one is the broker's.
     auto app = scene_.app({"--mode", "1", "--hz", "100", "--images", "5"});
     ASSERT_TRUE(wait_until([&] { return frames("frames_shown") > 2; }));
     const auto now = rates();

@@ -18,10 +18,10 @@ void Stream::set_clipboard(const std::string& text) {
     part.stream = state.number;
     for (std::size_t first = 0; first < plain->size(); first += part.count) {
         clipboard::put_part(part, *plain, first);
-        // The lock is free in between: frames do not wait for a text.
-        const std::lock_guard lock(state.mutex);
-        if (!state.announced || !state.core->takes_clipboard(state)) return;
-        if (state.core->transport->send_waiting(clipboard::bytes_of(part)) != 0) return;
+        const bool sent = state.send_aside(clipboard::bytes_of(part), [](const State& it) {
+            return it.core->takes_clipboard(it);
+        });
+        if (!sent) return;
     }
 }
 

@@ -11,10 +11,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,6 +61,12 @@ struct Slot {
 };
 
 struct Stream::State {
+    // Sends what is large, or not urgent, while `wanted` (called with the lock) holds; false: it
+    // does not, or there was no room for a second. The lock is free while it waits for room, so
+    // that frames do not wait for it.
+    bool send_aside(std::span<const std::byte> message,
+                    const std::function<bool(const State&)>& wanted);
+
     Connection::Core* core = nullptr;
     std::shared_ptr<Connection::Core> keep;  // the core outlives its streams
     std::uint32_t number = 0;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cerrno>
 #include <new>
 #include <utility>
 
 #include "runtime/common/log.hpp"
 #include "runtime/common/sync_file.hpp"
 #include "runtime/producer/core.hpp"
+#include "runtime/producer/patience.hpp"
 
 namespace vdmabuf::producer {
 namespace {
@@ -220,16 +222,22 @@ void Stream::set_title(const std::string& title) {
     state.core->transport->send_waiting(stream::bytes_of(message));
 }
 
+bool Stream::State::send_aside(std::span<const std::byte> message,
+                               const std::function<bool(const State&)>& wanted) {
+    return with_patience(core->transport->fd(), [&] {
+               const std::lock_guard lock(mutex);
+               return announced && wanted(*this) ? core->transport->send(message, {}) : ECANCELED;
+           }) == 0;
+}
+
 void Stream::set_cursor(const cursor::Image& image) {
     State& state = *state_;
     if (state.core->fork_guard.in_child()) return;
     const bool hidden = image.hidden();
-    // The lock is free in between: frames do not wait for a cursor.
     const auto send = [&state](std::uint32_t feature, std::span<const std::byte> message) {
-        const std::lock_guard lock(state.mutex);
-        const bool wanted =
-            state.announced && state.info.takes_input && (state.core->features & feature) != 0;
-        return wanted && state.core->transport->send_waiting(message) == 0;
+        return state.send_aside(message, [feature](const State& it) {
+            return it.info.takes_input && (it.core->features & feature) != 0;
+        });
     };
     auto message = input::make<input::CursorOfProducer>();
     message.stream = state.number;

@@ -170,13 +170,7 @@ void Stream::forward_clipboard(const clipboard::PartOfProducer& part) {
     if (!info_.takes_clipboard || !clipboard::from_guest(router_.clipboard())) return;
     const unsigned receiver = clipboard_.receiver(part.first, now_ns());
     if (receiver == ClipboardFlow::kNobody) return;
-    auto message = clipboard::make<clipboard::PartToConsumer>();
-    message.stream = id_;
-    message.first = part.first;
-    message.total = part.total;
-    message.count = part.count;
-    std::copy_n(part.text, part.count, message.text);
-    router_.tell_clipboard(receiver, message);
+    router_.tell_clipboard(receiver, clipboard::passed_on<clipboard::PartToConsumer>(part, id_));
 }
 
 Status Stream::clipboard(unsigned consumer, const clipboard::PartOfConsumer& part) {
@@ -191,12 +185,7 @@ Status Stream::clipboard(unsigned consumer, const clipboard::PartOfConsumer& par
         tell_clipboard_taken(consumer);
         return {};
     }
-    auto message = clipboard::make<clipboard::PartToProducer>();
-    message.stream = number_;
-    message.first = part.first;
-    message.total = part.total;
-    message.count = part.count;
-    std::copy_n(part.text, part.count, message.text);
+    const auto message = clipboard::passed_on<clipboard::PartToProducer>(part, number_);
     producer_.send(clipboard::bytes_of(message));
     return {};
 }

@@ -56,16 +56,12 @@ const char* check_part(const Part& m) {
     return is_plain({m.text, m.count}) ? nullptr : "CLIPBOARD text";
 }
 
-const char* check_message(const PartOfProducer& m) {
+template <Type kMessage>
+const char* check_message(const ProducersPart<kMessage>& m) {
     return check_part(m);
 }
-const char* check_message(const PartToProducer& m) {
-    return check_part(m);
-}
-const char* check_message(const PartOfConsumer& m) {
-    return m.reserved ? "CLIPBOARD reserved" : check_part(m);
-}
-const char* check_message(const PartToConsumer& m) {
+template <Type kMessage>
+const char* check_message(const ConsumersPart<kMessage>& m) {
     return m.reserved ? "CLIPBOARD reserved" : check_part(m);
 }
 const char* check_message(const TakenByProducer& m) {

@@ -4,6 +4,7 @@
 // rules are in docs/protocol.md.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -52,8 +53,9 @@ constexpr bool to_consumer(std::uint32_t type) {
 
 // Bytes of the text from `first` on. Parts come in order; one with `first` 0 begins a new text.
 // Each is sound by itself: no character is cut in two.
-struct PartOfProducer {
-    static constexpr Type kType = Type::of_producer;
+template <Type kMessage>
+struct ProducersPart {
+    static constexpr Type kType = kMessage;
     Header header{};
     std::uint32_t stream = 0;
     std::uint32_t first = 0;
@@ -61,20 +63,13 @@ struct PartOfProducer {
     std::uint32_t count = 0;  // 1 .. kPartBytes; the bytes from there on are not looked at
     char text[kPartBytes] = {};
 };
-
-struct PartToProducer {
-    static constexpr Type kType = Type::to_producer;
-    Header header{};
-    std::uint32_t stream = 0;
-    std::uint32_t first = 0;
-    std::uint32_t total = 0;
-    std::uint32_t count = 0;
-    char text[kPartBytes] = {};
-};
+using PartOfProducer = ProducersPart<Type::of_producer>;
+using PartToProducer = ProducersPart<Type::to_producer>;
 
 // Only of, or to, the consumer with the focus.
-struct PartOfConsumer {
-    static constexpr Type kType = Type::of_consumer;
+template <Type kMessage>
+struct ConsumersPart {
+    static constexpr Type kType = kMessage;
     Header header{};
     std::uint64_t stream = 0;
     std::uint32_t first = 0;
@@ -83,17 +78,8 @@ struct PartOfConsumer {
     std::uint32_t reserved = 0;
     char text[kPartBytes] = {};
 };
-
-struct PartToConsumer {
-    static constexpr Type kType = Type::to_consumer;
-    Header header{};
-    std::uint64_t stream = 0;
-    std::uint32_t first = 0;
-    std::uint32_t total = 0;
-    std::uint32_t count = 0;
-    std::uint32_t reserved = 0;
-    char text[kPartBytes] = {};
-};
+using PartOfConsumer = ConsumersPart<Type::of_consumer>;
+using PartToConsumer = ConsumersPart<Type::to_consumer>;
 
 // So many further parts have been taken up, or dropped by the broker.
 struct TakenByProducer {
@@ -134,6 +120,18 @@ void put_part(Message& message, std::string_view text, std::size_t first) {
     message.total = static_cast<std::uint32_t>(text.size());
     message.count = static_cast<std::uint32_t>(count);
     text.copy(message.text, count, first);
+}
+
+// A part on its way from one protocol to the other, as a message about `stream`.
+template <typename To, typename From>
+To passed_on(const From& part, decltype(To::stream) stream) {
+    auto message = make<To>();
+    message.stream = stream;
+    message.first = part.first;
+    message.total = part.total;
+    message.count = part.count;
+    std::copy_n(part.text, part.count, message.text);
+    return message;
 }
 
 // Puts parts together.

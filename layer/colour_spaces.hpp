@@ -2,7 +2,6 @@
 // VK_EXT_swapchain_colorspace: a surface offers the colour spaces that the host's consumers show.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "layer/vulkan.hpp"
@@ -11,9 +10,6 @@
 namespace vdmabuf::layer {
 
 struct PhysicalDevice;
-
-// Nothing: one that no surface of ours has.
-std::optional<stream::ColourSpace> colour_space_of(VkColorSpaceKHR space);
 
 // All pairs that a surface offers while the host shows `spaces`. Those of sRGB come first: apps
 // that do not look at colour spaces take the first one.

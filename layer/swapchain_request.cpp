@@ -7,6 +7,7 @@
 #include "layer/physical_device.hpp"
 #include "layer/present_modes.hpp"
 #include "layer/surface_queries.hpp"
+#include "runtime/common/vulkan_colour_space.hpp"
 
 namespace vdmabuf::layer {
 namespace {
@@ -74,7 +75,7 @@ bool wants_timings([[maybe_unused]] const VkSwapchainCreateInfoKHR& info) {
 ImageRequest request_of(const VkSwapchainCreateInfoKHR& info) {
     ImageRequest request;
     request.format = *find_format(info.imageFormat);
-    request.colour_space = *colour_space_of(info.imageColorSpace);
+    request.colour_space = *stream::colour_space_of(info.imageColorSpace);
     request.extent = info.imageExtent;
     request.usage = info.imageUsage;
     request.sharing = info.imageSharingMode;

@@ -3,29 +3,12 @@
 
 #include <vector>
 
+#include "runtime/common/vulkan_colour_space.hpp"
+
 namespace vdmabuf::viewer {
 namespace {
 
 using stream::ColourSpace;
-
-struct Known {
-    ColourSpace space;
-    VkColorSpaceKHR vulkan;
-};
-constexpr Known kKnown[] = {
-    {ColourSpace::srgb_nonlinear, VK_COLOR_SPACE_SRGB_NONLINEAR_KHR},
-    {ColourSpace::extended_srgb_linear, VK_COLOR_SPACE_EXTENDED_SRGB_LINEAR_EXT},
-    {ColourSpace::hdr10_st2084, VK_COLOR_SPACE_HDR10_ST2084_EXT},
-    {ColourSpace::hdr10_hlg, VK_COLOR_SPACE_HDR10_HLG_EXT},
-    {ColourSpace::display_p3_nonlinear, VK_COLOR_SPACE_DISPLAY_P3_NONLINEAR_EXT},
-};
-
-VkColorSpaceKHR vulkan_of(ColourSpace space) {
-    for (const Known& known : kKnown) {
-        if (known.space == space) return known.vulkan;
-    }
-    return VK_COLOR_SPACE_SRGB_NONLINEAR_KHR;
-}
 
 constexpr VkFormat kTenBits[] = {VK_FORMAT_A2B10G10R10_UNORM_PACK32,
                                  VK_FORMAT_A2R10G10B10_UNORM_PACK32};
@@ -58,7 +41,8 @@ std::optional<VkSurfaceFormatKHR> choose_surface_format(std::span<const VkSurfac
                                                         const Look& pictures, bool native) {
     const bool is_srgb = pictures.space == ColourSpace::srgb_nonlinear;
     if (!is_srgb && native) {
-        const auto own = first(formats, without_loss(pictures.format), vulkan_of(pictures.space));
+        const auto own =
+            first(formats, without_loss(pictures.format), stream::vulkan_of(pictures.space));
         if (own) return own;
     }
     // What is converted has no more than ten bits in sRGB.
@@ -73,13 +57,6 @@ std::optional<VkSurfaceFormatKHR> choose_surface_format(std::span<const VkSurfac
         if (format.colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR) return format;
     }
     return std::nullopt;
-}
-
-stream::ColourSpace colour_space_of(VkColorSpaceKHR space) {
-    for (const Known& known : kKnown) {
-        if (known.vulkan == space) return known.space;
-    }
-    return ColourSpace::srgb_nonlinear;
 }
 
 VkHdrMetadataEXT vulkan_metadata(const stream::HdrMetadata& metadata) {

@@ -31,9 +31,6 @@ inline Look look_of(const consumer::ImageLayout& layout) {
 std::optional<VkSurfaceFormatKHR> choose_surface_format(std::span<const VkSurfaceFormatKHR> formats,
                                                         const Look& pictures, bool native);
 
-// Of a format that choose_surface_format() has chosen.
-stream::ColourSpace colour_space_of(VkColorSpaceKHR space);
-
 // More than eight bits a component.
 bool is_deep(VkFormat format);
 

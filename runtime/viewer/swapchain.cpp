@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/common/clock.hpp"
+#include "runtime/common/vulkan_colour_space.hpp"
 #include "runtime/consumer/gpu/result.hpp"
 
 namespace vdmabuf::viewer {
@@ -93,7 +94,9 @@ Result<bool> Swapchain::create(VkExtent2D wanted) {
     if (created != VK_SUCCESS) return gpu::vulkan_error("vkCreateSwapchainKHR", created);
     swapchain_ = gpu::Swapchain(device_->get(), made);
     extent_ = extent;
-    look_ = {format.format, colour_space_of(format.colorSpace)};
+    look_ = {
+        format.format,
+        stream::colour_space_of(format.colorSpace).value_or(stream::ColourSpace::srgb_nonlinear)};
     metadata_ = {};
 
     vkGetSwapchainImagesKHR(device_->get(), made, &count, nullptr);

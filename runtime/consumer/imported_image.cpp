@@ -77,6 +77,21 @@ void ImportedImage::give_back(VkCommandBuffer commands) const {
     if (!parts_.copy) transfer_ownership(commands, false);
 }
 
+void ImportedImage::copy_to(VkCommandBuffer commands, VkImage target) const {
+    if (image() == VK_NULL_HANDLE) {
+        const VkBufferImageCopy region = buffer_region();
+        vkCmdCopyBufferToImage(commands, buffer(), target, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1,
+                               &region);
+        return;
+    }
+    VkImageCopy region{};
+    region.srcSubresource = gpu::kColourLayer;
+    region.dstSubresource = gpu::kColourLayer;
+    region.extent = {layout().width, layout().height, 1};
+    vkCmdCopyImage(commands, image(), VK_IMAGE_LAYOUT_GENERAL, target,
+                   VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+}
+
 VkBufferImageCopy ImportedImage::buffer_region() const {
     VkBufferImageCopy region{};
     region.bufferOffset = parts_.buffer_offset;

@@ -70,6 +70,10 @@ class ImportedImage {
     void acquire(VkCommandBuffer commands) const;
     void give_back(VkCommandBuffer commands) const;
 
+    // Copies all of it, between the brackets, to an image of its size in
+    // VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL.
+    void copy_to(VkCommandBuffer commands, VkImage target) const;
+
     // All of buffer() as a source of vkCmdCopyBufferToImage.
     VkBufferImageCopy buffer_region() const;
 

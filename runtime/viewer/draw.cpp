@@ -61,9 +61,7 @@ Painter::Source Painter::image_of(VkCommandBuffer commands,
                         VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT;
     gpu::image_barrier(commands, source.image, VK_IMAGE_LAYOUT_UNDEFINED,
                        VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kTransfer, 0, kTransfer, kWrite);
-    const VkBufferImageCopy region = frame.buffer_region();
-    vkCmdCopyBufferToImage(commands, frame.buffer(), source.image,
-                           VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+    frame.copy_to(commands, source.image);
     gpu::image_barrier(commands, source.image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, source.layout,
                        kTransfer, kWrite, kTransfer, kRead);
     return source;
@@ -121,17 +119,8 @@ void Painter::record(VkCommandBuffer commands, const consumer::ImportedImage& fr
         blit(commands, layout, source, target, extent, scale);
     } else if (!copies(layout, extent, look)) {
         blit(commands, layout, image_of(commands, frame), target, extent, scale);
-    } else if (frame.image() != VK_NULL_HANDLE) {
-        VkImageCopy region{};
-        region.srcSubresource = gpu::kColourLayer;
-        region.dstSubresource = gpu::kColourLayer;
-        region.extent = {extent.width, extent.height, 1};
-        vkCmdCopyImage(commands, frame.image(), VK_IMAGE_LAYOUT_GENERAL, target,
-                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
     } else {
-        const VkBufferImageCopy region = frame.buffer_region();
-        vkCmdCopyBufferToImage(commands, frame.buffer(), target,
-                               VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
+        frame.copy_to(commands, target);
     }
     if (!converted) frame.give_back(commands);
     if (then == Then::draw_on) {

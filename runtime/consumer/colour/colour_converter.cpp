@@ -211,18 +211,7 @@ void ColourConverter::record(VkCommandBuffer commands, const ImportedImage& fram
     gpu::image_barrier(commands, source, VK_IMAGE_LAYOUT_UNDEFINED,
                        VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, kCompute | kTransfer, 0, kTransfer,
                        VK_ACCESS_TRANSFER_WRITE_BIT);
-    if (frame.image() != VK_NULL_HANDLE) {
-        VkImageCopy region{};
-        region.srcSubresource = gpu::kColourLayer;
-        region.dstSubresource = gpu::kColourLayer;
-        region.extent = {layout.width, layout.height, 1};
-        vkCmdCopyImage(commands, frame.image(), VK_IMAGE_LAYOUT_GENERAL, source,
-                       VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
-    } else {
-        const VkBufferImageCopy region = frame.buffer_region();
-        vkCmdCopyBufferToImage(commands, frame.buffer(), source,
-                               VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
-    }
+    frame.copy_to(commands, source);
     frame.give_back(commands);
     gpu::image_barrier(commands, source, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,
                        VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL, kTransfer,

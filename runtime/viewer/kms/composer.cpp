@@ -74,12 +74,8 @@ Result<const std::byte*> Composer::compose(const consumer::ImportedImage& image,
     region.imageExtent = {extent_.width, extent_.height, 1};
     vkCmdCopyImageToBuffer(commands, target, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                            pixels_->buffer.get(), 1, &region);
-    VkMemoryBarrier visible{};
-    visible.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER;
-    visible.srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT;
-    visible.dstAccessMask = VK_ACCESS_HOST_READ_BIT;
-    vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
-                         &visible, 0, nullptr, 0, nullptr);
+    gpu::memory_barrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
+                        VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
     auto sent = commands_->submit({writers->get()});
     if (!sent) return sent.error();
     if (auto waited = commands_->wait(); !waited) return waited.error();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/api/window_handle.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <fcntl.h>
 #include <algorithm>
 #include <cerrno>
 #include <utility>

@@ -118,6 +118,9 @@ struct Connection::Core {
     std::uint32_t clipboard_stream = 0;
 
     ~Core();
+    // How long the host may take to answer HELLO.
+    static constexpr std::uint64_t kHandshakeNs = 2 * kNsPerSecond;
+    stream::Hello hello() const;
     Status handshake();  // of the thread that opens the connection
     void run();          // the reader thread
     void wake_reader() noexcept;
@@ -133,6 +136,7 @@ struct Connection::Core {
     void take_formats(std::span<const stream::FormatModifier> list, stream::ColourSpaces spaces);
 
   private:
+    // reader.cpp
     int next_timeout_ms();
     int timeout_ms();
     void read_all();
